@@ -1,0 +1,84 @@
+import type { CompiledEntry } from "../routing/index.ts";
+import type { TunnelEnd } from "../relay/index.ts";
+import type { ProxyErrorCode } from "./answers.ts";
+
+export type HeaderPair = readonly [name: string, value: string];
+
+/** All that a decision looks at; no socket, so that HTTP/1.1, HTTP/2 streams and a native acceptor can share it. */
+export interface RequestFacts {
+  readonly method: string;
+  /** The request target as received: origin-form or absolute-form. */
+  readonly target: string;
+  /** Pairs as received, in order, repeated ones included. */
+  readonly headers: readonly HeaderPair[];
+  readonly clientAddress: string;
+  readonly scheme: "http" | "https";
+}
+
+/** The request as it will go to a backend: a head without a socket. */
+export interface OutgoingHead {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly HeaderPair[];
+}
+
+/** Subprotocols and key of the handshake, kept to check the backend's 101 against. */
+export interface OfferedHandshake {
+  readonly key: string;
+  readonly subprotocols: readonly string[];
+  readonly extensions: readonly string[];
+}
+
+export type Decision =
+  | {
+      readonly kind: "refuse";
+      readonly code: ProxyErrorCode;
+      readonly detail: string;
+      readonly headers: readonly HeaderPair[];
+    }
+  | { readonly kind: "forward"; readonly entry: CompiledEntry; readonly head: OutgoingHead }
+  | {
+      readonly kind: "tunnel";
+      readonly entry: CompiledEntry;
+      readonly head: OutgoingHead;
+      readonly offered: OfferedHandshake;
+    };
+
+export interface Decider {
+  decide(facts: RequestFacts): Decision | Promise<Decision>;
+}
+
+/** What a tunnel carries through its life, for logs and counters. */
+export interface TunnelContext {
+  readonly id: string;
+  readonly route: string;
+  readonly rule: string;
+  readonly upstream: string;
+  /** `address:port`. */
+  readonly backend: string;
+  readonly clientAddress: string;
+}
+
+/** What the proxy tells about its work. Implemented by telemetry/; every call is cheap and never throws. */
+export interface ProxyObserver {
+  handshakeSucceeded(context: TunnelContext, durationMs: number): void;
+  tunnelEnded(context: TunnelContext, end: TunnelEnd): void;
+  /** A request was answered by us and not by a backend. `route` and `rule` are undefined before a match. */
+  refused(refusal: {
+    readonly code: ProxyErrorCode;
+    readonly status: number;
+    readonly detail: string;
+    readonly route: string | undefined;
+    readonly rule: string | undefined;
+    readonly clientAddress: string;
+    readonly upgrade: boolean;
+  }): void;
+  /** A plain request was answered by a backend, or a handshake was refused by it. */
+  forwarded(forwarded: {
+    readonly route: string;
+    readonly rule: string;
+    readonly status: number;
+    readonly durationMs: number;
+    readonly upgrade: boolean;
+  }): void;
+}

@@ -1,0 +1,84 @@
+import type { Socket } from "node:net";
+
+/** The part of a rule's policy that the relay obeys. Milliseconds; 0 = off. */
+export interface TunnelPolicy {
+  readonly idleMs: number;
+  readonly lifetimeMs: number;
+  /** A lifetime ends up to this much of itself earlier, 0 to 100, at random for each tunnel. */
+  readonly lifetimeJitterPercent: number;
+}
+
+/** A live tunnel follows the current policy of its rule; whoever owns the reference swaps `current`. */
+export interface PolicyRef {
+  readonly current: TunnelPolicy;
+}
+
+/** One end of a tunnel. `early` was read from the socket behind the head of the handshake: it belongs to the tunnel. */
+export interface Side {
+  readonly socket: Socket;
+  readonly early: Uint8Array;
+}
+
+export type EndCause =
+  /** A Close frame of that side went through and both sides finished. */
+  | "client_close"
+  | "backend_close"
+  /** FIN, RST or an error without a Close frame before it. */
+  | "client_lost"
+  | "backend_lost"
+  | "idle"
+  | "lifetime"
+  | "proxy_shutdown"
+  /** Our own hand cut it without ceremony: a second SIGTERM. */
+  | "cut";
+
+export interface TunnelStats {
+  /** Up = client to backend. Bytes of the tunnel as read, our own frames never. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly messagesUp: number;
+  readonly messagesDown: number;
+}
+
+export interface TunnelEnd {
+  readonly by: "client" | "backend" | "holdfast";
+  readonly cause: EndCause;
+  /** The code of the last Close frame that was sent to that side, passed on or ours; undefined = none. */
+  readonly codeToClient: number | undefined;
+  readonly codeToBackend: number | undefined;
+  /** A side ended inside a frame, or we had to: no Close could be written to its peer. */
+  readonly midFrame: boolean;
+  /** Framing was lost (RFC 6455 5.2): from there on the tunnel was opaque and nothing could be injected. */
+  readonly opaque: boolean;
+  readonly durationMs: number;
+  readonly stats: TunnelStats;
+}
+
+/** A client joined to a backend. `Context` is whatever its owner wants to find again at the end. */
+export interface Tunnel<Context> {
+  readonly context: Context;
+  /** When it was joined, on the relay's clock. */
+  readonly openedAtMs: number;
+  /** When bytes last came from either side, on the relay's clock; as exact as the wheel's tick. */
+  readonly lastActiveAtMs: number;
+  readonly stats: TunnelStats;
+  /** Ends the tunnel with a Close to both sides at the next boundary; the first cause stays. */
+  close(cause: Extract<EndCause, "idle" | "lifetime" | "proxy_shutdown">): void;
+  /** Destroys both sockets at once. */
+  cut(): void;
+}
+
+/**
+ * Joins two byte streams under a policy. Never re-frames and never copies or touches payload of data frames.
+ * Two implementations will stand behind it (TypeScript now, native later) and pass one contract suite.
+ */
+export interface Relay<Context> {
+  join(client: Side, backend: Side, policy: PolicyRef, context: Context): Tunnel<Context>;
+  /** Live tunnels, closing ones included. */
+  readonly tunnels: ReadonlySet<Tunnel<Context>>;
+  /** To be called after `current` of one or several policy references changed: timers are set anew. */
+  policiesChanged(): void;
+}
+
+/** Called once for each tunnel, when both its sockets are closed. */
+export type TunnelEndListener<Context> = (tunnel: Tunnel<Context>, end: TunnelEnd) => void;

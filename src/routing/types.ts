@@ -1,0 +1,122 @@
+/** The words of the compiled table. Everything here is plain, cloneable data: it crosses from the control thread. */
+
+declare const brand: unique symbol;
+
+/** `namespace/service:port`, the port being the number a backendRef names. */
+export type UpstreamKey = string & { readonly [brand]: "UpstreamKey" };
+/** `namespace/route/ruleName`; the same rule keeps its id over every edit. */
+export type RuleId = string & { readonly [brand]: "RuleId" };
+
+export interface NameValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface CompiledPath {
+  readonly type: "Exact" | "PathPrefix";
+  /** Starts with `/`; a prefix has no trailing `/` unless it is `/` itself. */
+  readonly value: string;
+}
+
+/** One alternative under which a rule applies; every part of it must hold. */
+export interface CompiledMatch {
+  readonly path: CompiledPath;
+  /** Names in lower case. A request's repeated header is compared as one value joined by `, ` (RFC 9110 5.3). */
+  readonly headers: readonly NameValue[];
+  /** Names and values after percent-decoding; the first of a repeated name counts. */
+  readonly queryParams: readonly NameValue[];
+  /** The request must offer at least one of them; empty = no condition. */
+  readonly subprotocols: readonly string[];
+}
+
+export interface WeightedUpstream {
+  readonly upstream: UpstreamKey;
+  readonly weight: number;
+}
+
+export interface HeaderEdits {
+  readonly set: readonly NameValue[];
+  readonly add: readonly NameValue[];
+  readonly remove: readonly string[];
+}
+
+export interface Rewrite {
+  readonly path: { readonly type: "ReplacePrefixMatch" | "ReplaceFullPath"; readonly value: string } | undefined;
+  readonly host: string | undefined;
+}
+
+/** How requests and tunnels of a rule are treated. 0 = off. */
+export interface RulePolicy {
+  readonly plainHTTP: "Forward" | "Reject";
+  readonly handshakeMs: number;
+  readonly responseHeadersMs: number;
+  readonly requestMs: number;
+  readonly idleMs: number;
+  readonly lifetimeMs: number;
+  readonly lifetimeJitterPercent: number;
+}
+
+export interface CompiledRule {
+  readonly id: RuleId;
+  /** `namespace/name` of the route. */
+  readonly route: string;
+  /** The rule's name, or its index as text. */
+  readonly rule: string;
+  readonly backends: readonly WeightedUpstream[];
+  readonly rewrite: Rewrite | undefined;
+  readonly requestHeaders: HeaderEdits | undefined;
+  readonly responseHeaders: HeaderEdits | undefined;
+  readonly policy: RulePolicy;
+}
+
+/** One match of one rule, as it stands in a host's list. */
+export interface CompiledEntry {
+  readonly match: CompiledMatch;
+  readonly rule: CompiledRule;
+}
+
+/**
+ * What changed since the generation before: for each host pattern its whole new list in order of precedence, or null
+ * when the host is gone. Patterns are lower case: `chat.example.com`, `*.example.com`, or `*` for every host.
+ */
+export interface TableDelta {
+  readonly generation: number;
+  readonly hosts: ReadonlyMap<string, readonly CompiledEntry[] | null>;
+}
+
+/** The facts of a request that a table looks at. */
+export interface MatchFacts {
+  /** Lower case, without port. */
+  readonly host: string;
+  /** The raw path, without query; starts with `/`. */
+  readonly path: string;
+  /** The raw query without `?`; "" when there is none. */
+  readonly query: string;
+  /** Pairs as received; names in any case. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly subprotocols: readonly string[];
+}
+
+/** A frozen table; a request reads `TableRef.current` once and keeps what it got. */
+export interface RoutingTable {
+  readonly generation: number;
+  match(facts: MatchFacts): CompiledEntry | undefined;
+}
+
+export interface TableRef {
+  readonly current: RoutingTable;
+}
+
+/** One address of an upstream as the source says it is. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  /** UID of the Pod behind the address, where it is known: addresses are reused, UIDs are not. */
+  readonly podUid: string | undefined;
+  /** nil counts as true. */
+  readonly ready: boolean;
+  /** nil counts as `ready`. */
+  readonly serving: boolean;
+  /** nil counts as false. */
+  readonly terminating: boolean;
+}

@@ -1,0 +1,41 @@
+import type { CompiledRule, UpstreamKey } from "../routing/index.ts";
+
+declare const brand: unique symbol;
+/** `podUid|address|port`: what a backend is known by over every change. */
+export type BackendId = string & { readonly [brand]: "BackendId" };
+
+export interface Backend {
+  readonly id: BackendId;
+  readonly upstream: UpstreamKey;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How a lease ended. Only `dialFailed` says something about the backend's health. */
+export type LeaseOutcome = "closed" | "dialFailed" | "refused" | "lost";
+
+/** A place taken on a backend by a handshake, a tunnel or a plain request; it counts from the dial on. */
+export interface Lease {
+  readonly backend: Backend;
+  /** The handshake succeeded: the lease is a tunnel's from now on. */
+  opened(): void;
+  /** Gives the place back; calling it again does nothing. */
+  release(outcome: LeaseOutcome): void;
+}
+
+/** Chooses a backend for a rule. `tried` holds what failed before for this request. */
+export interface Balancer {
+  acquire(rule: Pick<CompiledRule, "id" | "backends">, tried: ReadonlySet<BackendId>): Lease | undefined;
+}
+
+/** What the registry knows of one upstream at this moment. */
+export interface UpstreamStats {
+  readonly upstream: UpstreamKey;
+  /** Backends that take new tunnels. */
+  readonly ready: number;
+  /** Backends that take none and still carry tunnels or requests. */
+  readonly draining: number;
+  /** Leases of handshakes and plain requests under way. */
+  readonly pending: number;
+  readonly tunnels: number;
+}
