@@ -1,0 +1,8 @@
+/**
+ * upstream: the live backends and who gets the next tunnel.
+ * In: lists of endpoints by upstream, and rules that ask for a backend. Out: leases and counts.
+ * Imports routing (types). Outlives every table; does no I/O, never closes a tunnel.
+ */
+export { backendId } from "./backend-state.ts";
+export { UpstreamRegistry } from "./registry.ts";
+export type * from "./types.ts";
