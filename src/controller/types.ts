@@ -53,3 +53,6 @@ export interface Log {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** Calls `run` once after `delayMs`; the answer calls it off. A timer in production, a hand in tests. */
+export type After = (delayMs: number, run: () => void) => () => void;

@@ -39,6 +39,8 @@ export interface RouteGraph {
   readonly upstreams: ReadonlySet<UpstreamKey>;
   /** Every Service that a rule names, existing or not: its arrival matters. */
   readonly services: ReadonlySet<NamespacedName>;
+  /** Service → the upstreams of it that rules name, for whoever hears that the Service's endpoints changed. */
+  readonly upstreamsOf: ReadonlyMap<NamespacedName, readonly UpstreamKey[]>;
   /** The table: host pattern → entries in order of precedence. */
   readonly hosts: ReadonlyMap<string, readonly CompiledEntry[]>;
 }

@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly headers: readonly HeaderPair[];
   readonly clientAddress: string;
   readonly scheme: "http" | "https";
+  /** Of the request as received: `1.0`, `1.1`. An upgrade in a 1.0 request is ignored (RFC 9110 7.8). */
+  readonly httpVersion: string;
 }
 
 /** The request as it will go to a backend: a head without a socket. */
@@ -34,7 +36,10 @@ export type Decision =
       readonly kind: "refuse";
       readonly code: ProxyErrorCode;
       readonly detail: string;
+      /** What the answer to this code needs besides what every answer has: `answerHeaders(code)`. */
       readonly headers: readonly HeaderPair[];
+      /** What matched before the refusal; undefined = nothing yet. */
+      readonly entry: CompiledEntry | undefined;
     }
   | { readonly kind: "forward"; readonly entry: CompiledEntry; readonly head: OutgoingHead }
   | {

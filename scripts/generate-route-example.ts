@@ -1,0 +1,49 @@
+/** A route that uses every field once; a test demands that it does, and that it is accepted. */
+export const ROUTE_EXAMPLE = `apiVersion: holdfast.dev/v1alpha1
+kind: WebSocketRoute
+metadata:
+  name: chat
+  namespace: apps
+spec:
+  ingressClassName: holdfast
+  hostnames:
+  - chat.example.com
+  - "*.chat.example.com"
+  rules:
+  # Clients that speak the newer subprotocol, from the beta programme only.
+  - name: beta
+    matches:
+    - path: { type: Exact, value: /wsapp/live }
+      headers: [{ name: X-Programme, value: beta }]
+      queryParams: [{ name: version, value: "2" }]
+      subprotocols: [chat.v2]
+    backendRefs:
+    - { name: chat-beta, port: 8010 }
+    rewrite:
+      path: { type: ReplaceFullPath, value: /live }
+      host: chat-beta.internal:8010
+  # Everybody else: nine tunnels in ten to the stable Pods.
+  - name: app
+    matches:
+    - path: { type: PathPrefix, value: /wsapp }
+    backendRefs:
+    - { name: chat, port: 8010, weight: 90 }
+    - { name: chat-canary, port: 8010, weight: 10 }
+    rewrite:
+      path: { type: ReplacePrefixMatch, value: / }
+    requestHeaders:
+      remove: [X-Debug]
+      set: [{ name: X-Tenant, value: apps }]
+      add: [{ name: X-Seen-By, value: holdfast }]
+    responseHeaders:
+      set: [{ name: Cache-Control, value: no-store }]
+    plainHTTP: Reject
+    timeouts:
+      handshake: 5s
+      responseHeaders: 30s
+      request: 10m
+      idle: 1h
+    lifetime:
+      max: 12h
+      jitterPercent: 30
+`;

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { fieldPath } from "./field-path.ts";
+import { parseWebSocketRoute } from "./parse-route.ts";
+import { parseBy } from "./parsed.ts";
+import { dnsLabel } from "./kubernetes-names.ts";
+
+test.for([
+  { name: "the object itself", segments: [], want: "" },
+  { name: "a field", segments: ["spec"], want: "spec" },
+  {
+    name: "fields and items",
+    segments: ["spec", "rules", 0, "matches", 12, "path"],
+    want: "spec.rules[0].matches[12].path",
+  },
+  {
+    name: "a name that cannot stand behind a dot",
+    segments: ["metadata", "labels", "a/b"],
+    want: 'metadata.labels["a/b"]',
+  },
+  { name: "only the beginning of a long name", segments: ["x".repeat(99)], want: `["${"x".repeat(64)}…"]` },
+])("a field path shows $name", ({ segments, want }) => {
+  expect(fieldPath(segments)).toBe(want);
+});
+
+test.for([
+  { object: undefined, want: "is required" },
+  { object: null, want: "must be an object, not null (leave the field out instead)" },
+  { object: "route", want: "must be an object, not a text" },
+  { object: 7, want: "must be an object, not a number" },
+  { object: true, want: "must be an object, not true or false" },
+  { object: [], want: "must be an object, not a list" },
+])("$object is no route", ({ object, want }) => {
+  expect(parseWebSocketRoute(object)).toEqual({ ok: false, issues: [{ field: "", message: want }] });
+});
+
+test("a pattern never runs over a text that is too long", () => {
+  const parsed = parseBy(dnsLabel, `${"a".repeat(10_000_000)}!`);
+  expect(parsed).toEqual({ ok: false, issues: [{ field: "", message: "must have at most 63 characters" }] });
+});
+
+test("a hostile object gives a short list of issues", () => {
+  const names = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`f${i}`, i]));
+  const parsed = parseWebSocketRoute({ ...names, spec: { hostnames: Array.from({ length: 100_000 }, () => 1) } });
+  expect(parsed.ok).toBe(false);
+  if (!parsed.ok) expect(parsed.issues.length).toBe(33);
+});

@@ -1,0 +1,147 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { LOG_FORMATS, type LogFormat, LOG_LEVELS, type LogLevel } from "../telemetry/index.ts";
+import type { Config, ListenAddress, ProxyTarget } from "./config.ts";
+import {
+  FlagValueError,
+  parseDuration,
+  parseInteger,
+  parseListenAddress,
+  parsePositiveDuration,
+  parseTarget,
+} from "./flag-values.ts";
+
+/** A rule has at most 16 backendRefs, and each name is one. */
+const MAX_TARGETS = 15;
+
+interface FlagValues<Value> {
+  readonly choices?: readonly string[];
+  /** Throws a FlagValueError that says what is allowed. `previous`: what a repeated flag gave before. */
+  readonly parse?: (text: string, previous: Value | undefined) => Value;
+  /** The default, as one would write it. */
+  readonly fallback?: string;
+}
+
+/** A flag with its environment variable: `--max-head-bytes` is HOLDFAST_MAX_HEAD_BYTES. */
+export function flag<Value>(flags: string, description: string, values: FlagValues<Value>): Option {
+  const name = /^--([a-z-]+)/.exec(flags)?.[1] ?? "";
+  const option = new Option(flags, description).env(`HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`);
+  const { choices, parse, fallback } = values;
+  if (choices !== undefined) option.choices(choices);
+  if (parse !== undefined) option.argParser(inCommandersWords(parse));
+  if (fallback !== undefined) option.default(parse === undefined ? fallback : parse(fallback, undefined), fallback);
+  return option;
+}
+
+/** The flags that every way to run has. */
+export function commonFlags(defaults: { readonly admin: string }): readonly Option[] {
+  return [
+    flag("--http <address>", "where clients connect", { parse: parseListenAddress, fallback: "127.0.0.1:8020" }),
+    flag("--admin <address>", "health and metrics; off for none", { parse: parseAdmin, fallback: defaults.admin }),
+    flag("--log-level <level>", "the least that is logged", { choices: LOG_LEVELS, fallback: "info" }),
+    flag("--log-format <format>", "auto: pretty in a terminal, JSON otherwise", {
+      choices: LOG_FORMATS,
+      fallback: "auto",
+    }),
+    flag("--header-timeout <duration>", "time for a request's head", { parse: parsePositiveDuration, fallback: "10s" }),
+    flag("--max-head-bytes <bytes>", "bound of a request's head", { parse: parseHeadBytes, fallback: "32768" }),
+    flag("--dns-interval <duration>", "names are resolved again so often", {
+      parse: parsePositiveDuration,
+      fallback: "5s",
+    }),
+    flag("--shutdown-grace <duration>", "after SIGTERM, go on accepting so long", {
+      parse: parseDuration,
+      fallback: "15s",
+    }),
+    flag("--shutdown-deadline <duration>", "after SIGTERM, the last tunnel is closed by then", {
+      parse: parseDuration,
+      fallback: "25s",
+    }),
+    flag("--shutdown-spread <duration>", "closes are spread over so long before the deadline", {
+      parse: parseDuration,
+      fallback: "5s",
+    }),
+  ];
+}
+
+interface CommonValues {
+  readonly http: ListenAddress;
+  readonly admin: ListenAddress | "off";
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly headerTimeout: number;
+  readonly maxHeadBytes: number;
+  readonly shutdownGrace: number;
+  readonly shutdownDeadline: number;
+  readonly shutdownSpread: number;
+  readonly dnsInterval: number;
+}
+
+/** What the common flags of a parsed command say; ends the command when they contradict each other. */
+export function commonConfig(command: Command): Omit<Config, "version" | "source" | "ingressClass"> {
+  const values = command.opts<CommonValues>();
+  const shutdown = {
+    graceMs: values.shutdownGrace,
+    deadlineMs: values.shutdownDeadline,
+    spreadMs: values.shutdownSpread,
+  };
+  if (shutdown.graceMs + shutdown.spreadMs > shutdown.deadlineMs) {
+    command.error(
+      `error: --shutdown-grace (${shutdown.graceMs}ms) and --shutdown-spread (${shutdown.spreadMs}ms) together ` +
+        `must not be longer than --shutdown-deadline (${shutdown.deadlineMs}ms).`,
+    );
+  }
+  return {
+    http: values.http,
+    admin: values.admin,
+    logLevel: values.logLevel,
+    logFormat: values.logFormat,
+    headerTimeoutMs: values.headerTimeout,
+    maxHeadBytes: values.maxHeadBytes,
+    dnsIntervalMs: values.dnsInterval,
+    shutdown,
+  };
+}
+
+/** Ends the command. commander's own check of required flags comes first and would hide which flag was misspelt. */
+export function missingFlag(command: Command, name: string, allowed: string): never {
+  return command.error(`error: ${name} is required. ${allowed}`);
+}
+
+/** `--dir`. */
+export function parseFolder(text: string): string {
+  if (text === "") throw new FlagValueError("Allowed is the path of a folder.");
+  return text;
+}
+
+/** `--to`, repeated or separated by commas. */
+export function parseTargets(text: string, previous: readonly ProxyTarget[] | undefined): readonly ProxyTarget[] {
+  const targets = [...(previous ?? []), ...text.split(",").map((part) => parseTarget(part.trim()))];
+  if (targets.length > MAX_TARGETS) throw new FlagValueError(`Allowed are up to ${MAX_TARGETS} of them.`);
+  return targets;
+}
+
+function parseAdmin(text: string): ListenAddress | "off" {
+  if (text === "off") return "off";
+  try {
+    return parseListenAddress(text);
+  } catch (error) {
+    if (error instanceof FlagValueError) throw new FlagValueError(`${error.message} Or off.`);
+    throw error;
+  }
+}
+
+function parseHeadBytes(text: string): number {
+  return parseInteger(text, 1024, 1024 * 1024);
+}
+
+/** Lets commander say which flag or variable a wrong value came from. */
+function inCommandersWords<Value>(parse: (text: string, previous: Value | undefined) => Value) {
+  return (text: string, previous: Value | undefined): Value => {
+    try {
+      return parse(text, previous);
+    } catch (error) {
+      if (error instanceof FlagValueError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}

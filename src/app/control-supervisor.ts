@@ -1,0 +1,87 @@
+import { Worker } from "node:worker_threads";
+import type { Log } from "../controller/index.ts";
+import type { ControlThreadConfig } from "./control-config.ts";
+import { type DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
+import type { DataMessage } from "./thread-messages.ts";
+
+const FIRST_RESTART_MS = 100;
+const SLOWEST_RESTART_MS = 30_000;
+/** A thread that lived so long had not failed at its start: the back-off begins anew. */
+const HEALTHY_AFTER_MS = 60_000;
+/** How long a thread may take to end when asked. */
+const STOP_TIMEOUT_MS = 1_000;
+
+export interface ControlSupervisorOptions {
+  /** The module that the thread runs. */
+  readonly entry: URL;
+  readonly config: ControlThreadConfig;
+  readonly receiver: DataPlaneReceiver;
+  readonly log: Log;
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+  /** 0 to below 1; for jitter. */
+  readonly random: () => number;
+  readonly onRestart: () => void;
+}
+
+/**
+ * Keeps one control thread running. When it ends unasked, what it said last stays in force and another one is started
+ * after a pause that grows.
+ */
+export class ControlSupervisor {
+  readonly #options: ControlSupervisorOptions;
+  #worker: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #isStopping = false;
+
+  constructor(options: ControlSupervisorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { entry, config, receiver, log, now } = this.#options;
+    const startedAtMs = now();
+    const worker = new Worker(entry, { workerData: config, name: "control" });
+    this.#worker = worker;
+    worker.on("error", (error) => log.error({ err: error }, "the control thread failed"));
+    worker.on("messageerror", (error) => log.error({ err: error }, "a message of the control thread is unreadable"));
+    worker.on("exit", (code) => this.#exited(code, now() - startedAtMs));
+    serveDataPlane(worker, receiver);
+  }
+
+  /** Ends the thread: asks it first, so that it closes what it holds. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const stop: DataMessage = { kind: "stop" };
+    worker.postMessage(stop);
+    const tooLong = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
+    await ended;
+    clearTimeout(tooLong);
+  }
+
+  #exited(code: number, livedMs: number): void {
+    this.#worker = undefined;
+    if (this.#isStopping) return;
+    this.#failures = livedMs >= HEALTHY_AFTER_MS ? 1 : this.#failures + 1;
+    const delayMs = restartDelay(this.#failures, this.#options.random());
+    this.#options.log.error(
+      { exitCode: code, livedMs: Math.round(livedMs), restartInMs: delayMs },
+      "the control thread ended; what it said last is served, and it is started again",
+    );
+    this.#timer = setTimeout(() => {
+      this.#options.onRestart();
+      this.start();
+    }, delayMs);
+  }
+}
+
+/** The pause before the n-th start in a row: doubles up to half a minute, less up to a quarter at random. */
+export function restartDelay(failures: number, random: number): number {
+  const fullMs = Math.min(SLOWEST_RESTART_MS, FIRST_RESTART_MS * 2 ** Math.min(failures - 1, 20));
+  return Math.round(fullMs * (1 - random / 4));
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import type { Log } from "../controller/index.ts";
+import { createDecider, ProxyServer } from "../proxy/index.ts";
+import { createTunnelRelay, TimerWheel } from "../relay/index.ts";
+import { TableHolder } from "../routing/index.ts";
+import { ControllerTelemetry, METRICS, type Metrics, ProxyTelemetry } from "../telemetry/index.ts";
+import { UpstreamRegistry } from "../upstream/index.ts";
+import type { Config } from "./config.ts";
+import { DataPlaneReceiver } from "./data-plane-receiver.ts";
+import { openDescriptors } from "./open-descriptors.ts";
+import type { Report } from "./thread-messages.ts";
+
+export interface DataThreadOptions {
+  readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly droppedLogLines: () => number;
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** All that serves clients, constructed and connected; nothing listens yet. */
+export interface DataThread {
+  readonly proxy: ProxyServer;
+  /** Where the control thread's messages go. */
+  readonly receiver: DataPlaneReceiver;
+  /** Resolves when the first table is live. */
+  readonly hasTable: Promise<void>;
+  readonly wheel: TimerWheel;
+}
+
+export function createDataThread(options: DataThreadOptions): DataThread {
+  const { config, log, metrics, now, random } = options;
+  const wheel = new TimerWheel({ now });
+  const registry = new UpstreamRegistry({ random });
+  const tables = new TableHolder();
+  const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
+  const proxy = new ProxyServer({
+    decider: createDecider({ tables, pseudonym }),
+    tables,
+    balancer: registry,
+    backends: registry,
+    createRelay: (onEnd) => createTunnelRelay({ wheel, now, random, onEnd }),
+    wheel,
+    observer: new ProxyTelemetry({ log, metrics, now }),
+    now,
+    randomId: () => randomBytes(9).toString("base64url"),
+    pseudonym,
+    limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },
+  });
+  metrics.observe({
+    tunnels: () => proxy.tunnels,
+    upstreams: () => registry.stats(),
+    droppedLogLines: options.droppedLogLines,
+    openDescriptors,
+  });
+  const { promise: hasTable, resolve: tableIsLive } = Promise.withResolvers<void>();
+  const receiver = new DataPlaneReceiver({
+    registry,
+    holder: tables,
+    onCommit: ({ gone, arrived }) => {
+      metrics.setGauge(METRICS.tableGeneration, tables.current.generation);
+      for (const id of gone) metrics.rules.setGone(id, true);
+      for (const id of arrived) metrics.rules.setGone(id, false);
+      tableIsLive();
+    },
+    onReport: reportHandler(log, metrics),
+  });
+  wheel.start();
+  return { proxy, receiver, hasTable, wheel };
+}
+
+/** What the control thread tells, into the log and the metrics of this thread. */
+function reportHandler(log: Log, metrics: Metrics): (report: Report) => void {
+  const controller = new ControllerTelemetry({ log, metrics, wallClock: Date.now });
+  return (report) => {
+    switch (report.kind) {
+      case "log":
+        log[report.level](report.fields, report.message);
+        return;
+      case "programmed":
+        controller.programmed(report.build);
+        return;
+      case "problems":
+        metrics.setGauge(METRICS.sourceProblems, report.count);
+        return;
+      case "dropped":
+        metrics.logLinesLost(report.count);
+        return;
+    }
+  };
+}

@@ -1,0 +1,149 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { AdminServer } from "../admin/index.ts";
+import { createLogger, type Logger, METRICS, Metrics } from "../telemetry/index.ts";
+import type { Config, ShutdownPlan } from "./config.ts";
+import type { ControlThreadConfig } from "./control-config.ts";
+import { ControlSupervisor } from "./control-supervisor.ts";
+import { createDataThread, type DataThread } from "./data-thread.ts";
+import { listenOn } from "./listen.ts";
+import { proxyManifests } from "./proxy-manifests.ts";
+import { drain } from "./shutdown.ts";
+import { type EndSignal, onEndSignals } from "./signals.ts";
+
+/** Ctrl-C at a terminal: no balancer waits for a grace, and a person does. */
+const INTERRUPT_PLAN: ShutdownPlan = { graceMs: 0, deadlineMs: 2_000, spreadMs: 2_000 };
+/** How long the last sockets may take to close. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/**
+ * Runs Holdfast until it is told to end; resolves when everything is closed. Rejects with a ListenError when a port
+ * cannot be had.
+ */
+export async function runHoldfast(config: Config): Promise<void> {
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    destination: process.stdout.fd,
+    isTerminal: process.stdout.isTTY === true,
+  });
+  const run = new Run(config, logger);
+  try {
+    await run.start();
+    await run.end();
+  } finally {
+    await run.close();
+    logger.flushSync();
+  }
+}
+
+function now(): number {
+  return performance.now();
+}
+
+/** One life of the process, from the first port to the last socket. */
+class Run {
+  readonly #config: Config;
+  readonly #log: Logger["log"];
+  readonly #metrics: Metrics;
+  readonly #data: DataThread;
+  readonly #control: ControlSupervisor;
+  readonly #admin: AdminServer;
+  readonly #signals = onEndSignals(process);
+  #isReady = false;
+
+  constructor(config: Config, logger: Logger) {
+    this.#config = config;
+    const log = logger.log;
+    this.#log = log;
+    const metrics = new Metrics({ nextTurn });
+    this.#metrics = metrics;
+    this.#data = createDataThread({
+      config,
+      log,
+      metrics,
+      droppedLogLines: () => logger.droppedLines(),
+      now,
+      random: Math.random,
+    });
+    this.#control = new ControlSupervisor({
+      entry: controlEntry(),
+      config: controlConfig(config),
+      receiver: this.#data.receiver,
+      log,
+      now,
+      random: Math.random,
+      onRestart: () => metrics.increment(METRICS.controlRestarts),
+    });
+    this.#admin = new AdminServer({
+      isReady: () => this.#isReady,
+      metrics: () => metrics.render(),
+      metricsContentType: metrics.contentType,
+      onError: (error) => log.error({ err: error }, "the admin port failed"),
+    });
+  }
+
+  /** Admin at once, clients after the first table: before it, every answer would be a wrong 404. */
+  async start(): Promise<void> {
+    const { admin, http, version } = this.#config;
+    this.#log.info({ version, node: process.version, pid: process.pid }, "holdfast starts");
+    if (admin !== "off") {
+      const bound = await listenOn((at) => this.#admin.listen(at), admin, "--admin");
+      this.#log.info({ listener: "admin", ...bound }, "listening");
+    }
+    this.#control.start();
+    await Promise.race([this.#data.hasTable, this.#signals.first]);
+    if (this.#signals.received !== undefined) return;
+    const bound = await listenOn((at) => this.#data.proxy.listen(at), http, "--http");
+    this.#isReady = true;
+    this.#log.info({ listener: "http", ...bound }, "listening");
+  }
+
+  /** Waits for a signal and then for the tunnels. */
+  async end(): Promise<void> {
+    const signal = await this.#signals.first;
+    const wasListening = this.#isReady;
+    this.#isReady = false;
+    this.#log.info({ signal }, "signal received");
+    const { proxy } = this.#data;
+    if (!wasListening) return;
+    await drain({
+      plan: planFor(signal, this.#config.shutdown),
+      target: {
+        tunnels: proxy.tunnels,
+        get openRequests() {
+          return proxy.openRequests + proxy.pendingHandshakes;
+        },
+        stopListening: () => proxy.stopListening(),
+      },
+      log: this.#log,
+      now,
+      sleep: (ms) => sleep(ms),
+      cut: this.#signals.second,
+    });
+  }
+
+  /** Closes everything, whatever state it is in. */
+  async close(): Promise<void> {
+    this.#signals.dispose();
+    const closed = Promise.all([this.#data.proxy.close(), this.#control.stop(), this.#admin.stop()]);
+    await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS)]);
+    this.#data.wheel.stop();
+    this.#metrics.stop();
+  }
+}
+
+function planFor(signal: EndSignal, plan: ShutdownPlan): ShutdownPlan {
+  return signal === "SIGINT" ? INTERRUPT_PLAN : plan;
+}
+
+/** Beside this file: as source or compiled. */
+function controlEntry(): URL {
+  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  return new URL(`./control-thread${extension}`, import.meta.url);
+}
+
+function controlConfig({ source, ingressClass, dnsIntervalMs, logLevel }: Config): ControlThreadConfig {
+  const common = { ingressClass, dnsIntervalMs, logLevel };
+  if (source.kind === "files") return { ...common, source };
+  return { ...common, source: { kind: "manifests", manifests: proxyManifests(source) } };
+}

@@ -1,0 +1,10 @@
+/**
+ * controller: the loop that makes the data plane follow the source.
+ * In: changes of a ClusterSource. Out: endpoints and deltas of the table to a DataPlane, conditions to a StatusWriter.
+ * Imports graph, routing, upstream and status. Does no I/O of its own, knows neither files nor Kubernetes, and never
+ * looks into what a change is about: it reads the snapshot again.
+ */
+export { afterDelay } from "./after.ts";
+export { Controller, type ControllerParts } from "./controller.ts";
+export { type ClusterObject, objectName, ObjectStore } from "./object-store.ts";
+export type * from "./types.ts";

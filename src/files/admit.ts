@@ -1,0 +1,104 @@
+import {
+  API_GROUP,
+  API_VERSION,
+  type Issue,
+  type Parsed,
+  parseEndpointSlice,
+  parseService,
+  parseWebSocketRoute,
+} from "../api/index.ts";
+import { type ClusterObject, objectName } from "../controller/index.ts";
+import type { Kind, NamespacedName } from "../graph/index.ts";
+
+/** `kind|namespace/name`. */
+export type ObjectId = `${Kind}|${NamespacedName}`;
+
+/** An object that its schema accepts, with its namespace filled in. */
+export interface ManifestObject {
+  readonly id: ObjectId;
+  readonly kind: Kind;
+  readonly name: NamespacedName;
+  readonly object: ClusterObject;
+}
+
+/** What becomes of an object; refused as an API server would refuse it. */
+export type Admission =
+  | { readonly kind: "admitted"; readonly admitted: ManifestObject }
+  | { readonly kind: "refused"; readonly id: ObjectId | undefined; readonly message: string }
+  | { readonly kind: "ignored"; readonly what: string };
+
+interface KindRule {
+  readonly group: string;
+  readonly apiVersion: string;
+  readonly parse: (object: unknown) => Parsed<unknown>;
+}
+
+// Nobody uses these yet; whoever does brings their schemas.
+const takeAsItIs = (object: unknown): Parsed<unknown> => ({ ok: true, value: object });
+
+const KINDS: Readonly<Record<Kind, KindRule>> = {
+  WebSocketRoute: { group: API_GROUP, apiVersion: `${API_GROUP}/${API_VERSION}`, parse: parseWebSocketRoute },
+  Service: { group: "", apiVersion: "v1", parse: parseService },
+  EndpointSlice: { group: "discovery.k8s.io", apiVersion: "discovery.k8s.io/v1", parse: parseEndpointSlice },
+  Secret: { group: "", apiVersion: "v1", parse: takeAsItIs },
+  ConfigMap: { group: "", apiVersion: "v1", parse: takeAsItIs },
+};
+
+const MOST_ISSUES = 5;
+
+/** Judges one object of a manifest; never throws. */
+export function admit(value: unknown): Admission {
+  if (!isRecord(value)) return refuse(undefined, "must be an object");
+  const { kind, apiVersion } = value;
+  if (typeof kind !== "string") return refuse(undefined, "kind: is required");
+  if (typeof apiVersion !== "string") return refuse(undefined, `${kind}: apiVersion: is required`);
+  // Other groups have kinds of the same names: Knative has a Service.
+  if (!isKind(kind) || groupOf(apiVersion) !== KINDS[kind].group) {
+    return { kind: "ignored", what: `${apiVersion} ${kind}` };
+  }
+  const object = withNamespace(value);
+  if (object === undefined) return refuse(undefined, `${kind}: metadata: must have a valid name and namespace`);
+  const name = objectName(object);
+  const id: ObjectId = `${kind}|${name}`;
+  const rule = KINDS[kind];
+  if (apiVersion !== rule.apiVersion) return refuse(id, `${kind} ${name}: apiVersion: must be "${rule.apiVersion}"`);
+  const parsed = rule.parse(object);
+  if (!parsed.ok) return refuse(id, `${kind} ${name}: ${listIssues(parsed.issues)}`);
+  return { kind: "admitted", admitted: { id, kind, name, object } };
+}
+
+function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(KINDS, kind);
+}
+
+function refuse(id: ObjectId | undefined, message: string): Admission {
+  return { kind: "refused", id, message };
+}
+
+/** The object with its namespace written out; undefined when its name is none. Labels are checked by its schema. */
+function withNamespace(value: Readonly<Record<string, unknown>>): ClusterObject | undefined {
+  const { metadata } = value;
+  if (!isRecord(metadata)) return undefined;
+  const { name, namespace = "default" } = metadata;
+  if (!isName(name) || !isName(namespace)) return undefined;
+  return { ...value, metadata: { ...metadata, name, namespace } };
+}
+
+/** As far as it matters here: it can be part of `namespace/name`. The schema of the kind says the rest. */
+function isName(name: unknown): name is string {
+  return typeof name === "string" && /^[a-z0-9][-a-z0-9.]{0,252}$/.test(name);
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
+}
+
+function listIssues(issues: readonly Issue[]): string {
+  const texts = issues.slice(0, MOST_ISSUES).map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
+  if (issues.length > MOST_ISSUES) texts.push(`and ${issues.length - MOST_ISSUES} more`);
+  return texts.join("; ");
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

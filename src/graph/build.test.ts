@@ -1,0 +1,327 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { upstreamKey } from "../routing/index.ts";
+import {
+  buildRouteGraph,
+  type ClusterSnapshot,
+  type Condition,
+  diffHosts,
+  type Kind,
+  newGraphCache,
+  resolveEndpoints,
+  type RouteGraph,
+  upstreamsOfService,
+} from "./index.ts";
+
+const OPTIONS = { ingressClassName: "holdfast" };
+
+function snapshotOf(objects: Partial<Record<Kind, Record<string, unknown>>>): ClusterSnapshot {
+  return {
+    list: (kind) => new Map(Object.entries(objects[kind] ?? {})),
+    slicesOf: () => Object.values(objects.EndpointSlice ?? {}),
+  };
+}
+
+function route(name: string, spec: object = {}, metadata: object = {}): unknown {
+  return {
+    apiVersion: "holdfast.dev/v1alpha1",
+    kind: "WebSocketRoute",
+    metadata: { name, namespace: "apps", ...metadata },
+    spec: { hostnames: ["chat.example.com"], rules: [{ backendRefs: [{ name: "chat", port: 80 }] }], ...spec },
+  };
+}
+
+function service(name: string, spec: object = { ports: [{ port: 80 }] }): unknown {
+  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "apps" }, spec };
+}
+
+function build(objects: Parameters<typeof snapshotOf>[0], cache = newGraphCache()): RouteGraph {
+  return buildRouteGraph(snapshotOf(objects), OPTIONS, cache);
+}
+
+function conditionOf(graph: RouteGraph, name: string, type: Condition["type"]): Condition {
+  return graph.routes.get(name)!.conditions.find((condition) => condition.type === type)!;
+}
+
+describe("classes", () => {
+  test.for([
+    { name: "a route that names no class is ours", className: undefined, isOurs: true },
+    { name: "a route that names our class is ours", className: "holdfast", isOurs: true },
+    { name: "a route that names another class is not ours", className: "nginx", isOurs: false },
+  ])("$name", ({ className, isOurs }) => {
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat", { ...(className && { ingressClassName: className }) }) },
+    });
+    expect(graph.routes.has("apps/chat")).toBe(isOurs);
+    expect(graph.hosts.size).toBe(isOurs ? 1 : 0);
+    expect(graph.services.size).toBe(isOurs ? 1 : 0);
+  });
+
+  test("a broken route of another class is not ours to judge", () => {
+    const broken = { spec: { ingressClassName: "nginx", rules: 7 } };
+    expect(build({ WebSocketRoute: { "apps/chat": broken } }).routes.size).toBe(0);
+  });
+
+  test("a class that is no text is a mistake, and said so", () => {
+    const graph = build({ WebSocketRoute: { "apps/chat": route("chat", { ingressClassName: 7 }) } });
+    expect(conditionOf(graph, "apps/chat", "Accepted").message).toContain("spec.ingressClassName: ");
+  });
+});
+
+describe("references", () => {
+  test("what a route names is remembered, existing or not", () => {
+    const rules = [
+      {
+        backendRefs: [
+          { name: "chat", port: 80 },
+          { name: "chat", port: 81 },
+        ],
+      },
+      {
+        backendRefs: [
+          { name: "gone", port: 80 },
+          { name: "chat", port: 80 },
+        ],
+      },
+    ];
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat", { rules }) },
+      Service: { "apps/chat": service("chat") },
+    });
+    const [first, second, gone] = [
+      upstreamKey("apps", "chat", 80),
+      upstreamKey("apps", "chat", 81),
+      upstreamKey("apps", "gone", 80),
+    ];
+    expect(graph.upstreams).toEqual(new Set([first, second, gone]));
+    expect(graph.services).toEqual(new Set(["apps/chat", "apps/gone"]));
+    expect(upstreamsOfService(graph, "apps/chat")).toEqual([first, second]);
+    expect(upstreamsOfService(graph, "apps/gone")).toEqual([gone]);
+    expect(upstreamsOfService(graph, "apps/other")).toEqual([]);
+  });
+
+  test("the message tells of every reference that leads nowhere, the reason of the first", () => {
+    const rules = [
+      {
+        backendRefs: [
+          { name: "chat", port: 81 },
+          { name: "gone", port: 80 },
+        ],
+      },
+    ];
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat", { rules }) },
+      Service: { "apps/chat": service("chat", {}) },
+    });
+    expect(conditionOf(graph, "apps/chat", "ResolvedRefs")).toEqual({
+      type: "ResolvedRefs",
+      status: "False",
+      reason: "PortNotFound",
+      message:
+        "spec.rules[0].backendRefs[0]: Service apps/chat has no port 81; it has no ports; " +
+        "spec.rules[0].backendRefs[1]: Service apps/gone not found",
+    });
+  });
+
+  test("a Service that cannot be understood is said to be so", () => {
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat") },
+      Service: { "apps/chat": service("chat", { ports: [{ port: "http" }] }) },
+    });
+    const condition = conditionOf(graph, "apps/chat", "ResolvedRefs");
+    expect(condition.reason).toBe("InvalidBackend");
+    expect(condition.message).toContain(
+      "spec.rules[0].backendRefs[0]: Service apps/chat is invalid (spec.ports[0].port: ",
+    );
+  });
+
+  test("a UDP port of the same number is not the port that is meant", () => {
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat") },
+      Service: { "apps/chat": service("chat", { ports: [{ port: 80, protocol: "UDP" }] }) },
+    });
+    expect(conditionOf(graph, "apps/chat", "ResolvedRefs").reason).toBe("PortNotFound");
+  });
+
+  test("a Service with very many ports makes a message of bounded length", () => {
+    const ports = Array.from({ length: 500 }, (_, i) => ({ name: `port-${i}`, port: 1000 + i }));
+    const graph = build({
+      WebSocketRoute: { "apps/chat": route("chat") },
+      Service: { "apps/chat": service("chat", { ports }) },
+    });
+    const { reason, message } = conditionOf(graph, "apps/chat", "ResolvedRefs");
+    expect(reason).toBe("PortNotFound");
+    expect(message).toHaveLength(1024);
+    expect(message).toMatch(/has no port 80; it has 1000 \(port-0\), .*…$/);
+  });
+
+  test("many mistakes make a message of bounded length", () => {
+    const backendRefs = Array.from({ length: 16 }, (_, i) => ({ name: `${"long-".repeat(11)}${i}`, port: 80 }));
+    const rules = Array.from({ length: 16 }, () => ({ backendRefs }));
+    const { message } = conditionOf(
+      build({ WebSocketRoute: { "apps/chat": route("chat", { rules }) } }),
+      "apps/chat",
+      "ResolvedRefs",
+    );
+    expect(message.length).toBeLessThanOrEqual(1024);
+    expect(message).toMatch(/not found; and 248 more$/);
+  });
+});
+
+describe("the same objects again", () => {
+  test("a route that was not edited keeps its rules and entries, so nothing differs", () => {
+    const cache = newGraphCache();
+    const objects = { WebSocketRoute: { "apps/a": route("a"), "apps/b": route("b") } };
+    const [before, after] = [build(objects, cache), build(objects, cache)];
+    expect(diffHosts(before.hosts, after.hosts).size).toBe(0);
+    expect(after.routes.get("apps/a")!.rules[0]).toBe(before.routes.get("apps/a")!.rules[0]);
+  });
+
+  test("an edit differs on the hosts of its route only", () => {
+    const cache = newGraphCache();
+    const other = route("other", { hostnames: ["other.example.com"] });
+    const before = build({ WebSocketRoute: { "apps/chat": route("chat"), "apps/other": other } }, cache);
+    const edited = route("chat", { hostnames: ["new.example.com"] });
+    const after = build({ WebSocketRoute: { "apps/chat": edited, "apps/other": other } }, cache);
+    expect([...diffHosts(before.hosts, after.hosts)].map(([host, list]) => [host, list?.length])).toEqual([
+      ["new.example.com", 1],
+      ["chat.example.com", undefined],
+    ]);
+  });
+
+  test("a Service that arrives changes a condition and not the table", () => {
+    const cache = newGraphCache();
+    const chat = route("chat");
+    const before = build({ WebSocketRoute: { "apps/chat": chat } }, cache);
+    const after = build({ WebSocketRoute: { "apps/chat": chat }, Service: { "apps/chat": service("chat") } }, cache);
+    expect(conditionOf(before, "apps/chat", "ResolvedRefs").reason).toBe("BackendNotFound");
+    expect(conditionOf(after, "apps/chat", "ResolvedRefs").reason).toBe("ResolvedRefs");
+    expect(diffHosts(before.hosts, after.hosts).size).toBe(0);
+  });
+
+  test("one object under two names is two routes", () => {
+    const shared = route("chat");
+    const graph = build({ WebSocketRoute: { "apps/a": shared, "apps/b": shared } });
+    expect(graph.hosts.get("chat.example.com")!.map(({ rule }) => rule.id)).toEqual(["apps/a/0", "apps/b/0"]);
+  });
+
+  test("the order in which the source lists routes does not matter", () => {
+    const [a, b] = [route("a"), route("b", { hostnames: ["b.example.com", "chat.example.com"] })];
+    const graph = build({ WebSocketRoute: { "apps/a": a, "apps/b": b } });
+    expect(build({ WebSocketRoute: { "apps/b": b, "apps/a": a } })).toEqual(graph);
+  });
+});
+
+test("a rule without a name goes by its index, one with a name by that", () => {
+  const backendRefs = [{ name: "chat", port: 80 }];
+  const rules = [{ backendRefs }, { name: "app", backendRefs, matches: [{ path: { value: "/a" } }] }];
+  const graph = build({ WebSocketRoute: { "apps/chat": route("chat", { rules }) } });
+  expect(graph.routes.get("apps/chat")!.rules.map(({ id }) => id)).toEqual(["apps/chat/0", "apps/chat/app"]);
+});
+
+test("header edits that change nothing are none", () => {
+  const rules = [{ backendRefs: [{ name: "chat", port: 80 }], requestHeaders: { set: [] }, responseHeaders: {} }];
+  const [rule] = build({ WebSocketRoute: { "apps/chat": route("chat", { rules }) } }).routes.get("apps/chat")!.rules;
+  expect([rule!.requestHeaders, rule!.responseHeaders]).toEqual([undefined, undefined]);
+});
+
+test("the generation is observed of a route that does not parse, too", () => {
+  const graph = build({ WebSocketRoute: { "apps/chat": route("chat", { rules: [] }, { generation: 4 }) } });
+  expect(graph.routes.get("apps/chat")).toMatchObject({ generation: 4, rules: [] });
+});
+
+/** An object that is right but for one field, which holds anything. */
+function withOneFieldSpoilt(object: unknown): fc.Arbitrary<unknown> {
+  const paths: (string | number)[][] = [];
+  const walk = (value: unknown, path: (string | number)[]): void => {
+    if (path.length > 0) paths.push(path);
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, child] of Object.entries(value)) walk(child, [...path, key]);
+  };
+  walk(object, []);
+  return fc.tuple(fc.constantFrom(...paths), fc.anything()).map(([path, value]) => {
+    const copy = structuredClone(object) as Record<string | number, unknown>;
+    let at = copy;
+    for (const key of path.slice(0, -1)) at = at[key] as Record<string | number, unknown>;
+    at[path.at(-1)!] = value;
+    return copy;
+  });
+}
+
+const FULL_ROUTE = route(
+  "chat",
+  {
+    ingressClassName: "holdfast",
+    rules: [
+      {
+        name: "app",
+        matches: [
+          {
+            path: { type: "Exact", value: "/a" },
+            headers: [{ name: "X-A", value: "1" }],
+            queryParams: [{ name: "q", value: "1" }],
+            subprotocols: ["mqtt"],
+          },
+        ],
+        backendRefs: [{ name: "chat", port: 80, weight: 2 }],
+        rewrite: { path: { type: "ReplaceFullPath", value: "/b" }, host: "a.example" },
+        requestHeaders: { set: [{ name: "X-B", value: "1" }], add: [{ name: "X-C", value: "1" }], remove: ["X-D"] },
+        plainHTTP: "Reject",
+        timeouts: { handshake: "1s", responseHeaders: "1s", request: "1s", idle: "1s" },
+        lifetime: { max: "1h", jitterPercent: 5 },
+      },
+    ],
+  },
+  { generation: 1, creationTimestamp: "2026-01-01T00:00:00Z" },
+);
+const FULL_SERVICE = service("chat", { ipFamilies: ["IPv4"], ports: [{ name: "ws", port: 80, targetPort: 8010 }] });
+const FULL_SLICE = {
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  metadata: { name: "chat-1", namespace: "apps", labels: { "kubernetes.io/service-name": "chat" } },
+  addressType: "IPv4",
+  ports: [{ name: "ws", port: 8010 }],
+  endpoints: [
+    {
+      addresses: ["10.0.0.1"],
+      conditions: { ready: true, serving: true, terminating: false },
+      targetRef: { kind: "Pod", uid: "u" },
+    },
+  ],
+};
+
+test("the full objects of the properties below are right", () => {
+  const snapshot = snapshotOf({
+    WebSocketRoute: { "apps/chat": FULL_ROUTE },
+    Service: { "apps/chat": FULL_SERVICE },
+    EndpointSlice: { "apps/chat-1": FULL_SLICE },
+  });
+  const graph = buildRouteGraph(snapshot, OPTIONS, newGraphCache());
+  expect(graph.routes.get("apps/chat")!.conditions.map(({ status }) => status)).toEqual(["True", "True", "True"]);
+  expect(resolveEndpoints(snapshot, upstreamKey("apps", "chat", 80))).toHaveLength(1);
+});
+
+test.for<{ kind: "WebSocketRoute" | "Service" | "EndpointSlice"; full: unknown }>([
+  { kind: "WebSocketRoute", full: FULL_ROUTE },
+  { kind: "Service", full: FULL_SERVICE },
+  { kind: "EndpointSlice", full: FULL_SLICE },
+])("whatever stands in a $kind, nothing throws and a good route beside it is served", ({ kind, full }) => {
+  const good = { "apps/good": route("good", { hostnames: ["good.example.com"] }) };
+  fc.assert(
+    fc.property(fc.oneof(fc.anything(), withOneFieldSpoilt(full)), (object) => {
+      const objects = {
+        WebSocketRoute: { "apps/chat": FULL_ROUTE, ...good },
+        Service: { "apps/chat": FULL_SERVICE },
+        EndpointSlice: { "apps/chat-1": FULL_SLICE },
+      };
+      const name = kind === "EndpointSlice" ? "apps/chat-1" : "apps/chat";
+      const snapshot = snapshotOf({ ...objects, [kind]: { ...objects[kind], [name]: object } });
+      const graph = buildRouteGraph(snapshot, OPTIONS, newGraphCache());
+      for (const upstream of graph.upstreams) resolveEndpoints(snapshot, upstream);
+      expect(graph.hosts.get("good.example.com")).toHaveLength(1);
+      for (const { message } of graph.routes.get("apps/chat")?.conditions ?? [])
+        expect(message.length).toBeLessThanOrEqual(1024);
+    }),
+    { numRuns: 500 },
+  );
+});

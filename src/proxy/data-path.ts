@@ -1,0 +1,102 @@
+import type { IncomingMessage } from "node:http";
+import type { TimerWheel } from "../relay/index.ts";
+import type { CompiledRule } from "../routing/index.ts";
+import type { Balancer } from "../upstream/index.ts";
+import { answerOf, type ProxyErrorCode } from "./answers.ts";
+import type { Decider, HeaderPair, ProxyObserver, RequestFacts } from "./types.ts";
+
+/** Bounds of one listener. Milliseconds and bytes. */
+export interface ProxyLimits {
+  /** From the connection, or from a head's first byte, to the complete head. Default 10 s. */
+  readonly headerTimeoutMs: number;
+  /** How long a connection may rest between two requests. Default 65 s: longer than most balancers in front. */
+  readonly keepAliveTimeoutMs: number;
+  /** A request's head, and a backend's. Default 32 KiB. */
+  readonly maxHeadBytes: number;
+  /** Header lines of one request: short ones cost more memory than their bytes say. Default 500. */
+  readonly maxHeaders: number;
+  /** One connection attempt; a handshake's attempts share its deadline besides. Default 3 s. */
+  readonly connectTimeoutMs: number;
+  /** Backends dialled for one request, before any byte of it was written. Default 5. */
+  readonly maxDials: number;
+  /** What is kept of a client's bytes until its handshake is answered; then reading rests. Default 64 KiB. */
+  readonly maxEarlyBytes: number;
+  /** How long the peer's end of a connection is waited for after ours. Default 5 s. */
+  readonly lingerMs: number;
+}
+
+export const DEFAULT_LIMITS: ProxyLimits = {
+  headerTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  maxHeadBytes: 32 * 1024,
+  maxHeaders: 500,
+  connectTimeoutMs: 3_000,
+  maxDials: 5,
+  maxEarlyBytes: 64 * 1024,
+  lingerMs: 5_000,
+};
+
+/** What every request needs on its way; one for the listener's life. */
+export interface DataPath {
+  readonly decider: Decider;
+  readonly balancer: Balancer;
+  readonly wheel: TimerWheel;
+  readonly observer: ProxyObserver;
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+  readonly limits: ProxyLimits;
+  /** This instance's name in Via. */
+  readonly pseudonym: string;
+}
+
+export interface FailedRequest {
+  readonly code: ProxyErrorCode;
+  readonly detail: string;
+  /** What had matched; undefined = nothing yet. */
+  readonly rule: CompiledRule | undefined;
+  readonly clientAddress: string;
+  readonly isUpgrade: boolean;
+}
+
+export function tellRefused(observer: ProxyObserver, failed: FailedRequest): void {
+  observer.refused({
+    code: failed.code,
+    status: answerOf(failed.code).status,
+    detail: failed.detail,
+    route: failed.rule?.route,
+    rule: failed.rule?.rule,
+    clientAddress: failed.clientAddress,
+    upgrade: failed.isUpgrade,
+  });
+}
+
+export function factsOf(request: IncomingMessage, clientAddress: string): RequestFacts {
+  return {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    headers: pairsOf(request.rawHeaders),
+    clientAddress,
+    scheme: "http",
+    httpVersion: request.httpVersion,
+  };
+}
+
+/** Name, value, name, value ... as pairs. */
+export function pairsOf(raw: readonly (string | Buffer)[]): HeaderPair[] {
+  const pairs: HeaderPair[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([latin1(raw[i]), latin1(raw[i + 1])]);
+  return pairs;
+}
+
+function latin1(text: string | Buffer | undefined): string {
+  return typeof text === "string" ? text : (text?.toString("latin1") ?? "");
+}
+
+/** A status line's reason, or "" where it holds what may not be written (RFC 9112 4). */
+export function safeReason(reason: string | undefined): string {
+  return reason !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(reason) ? reason : "";
+}
+
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

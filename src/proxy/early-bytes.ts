@@ -1,0 +1,45 @@
+import type { Socket } from "node:net";
+
+/**
+ * Reads a client's socket while its handshake is under way: what it sends belongs to the tunnel, and its end or its
+ * failure must be seen at once. Reading rests at `maxBytes`; from then on only the kernel knows whether it is there.
+ */
+export class EarlyBytes {
+  readonly #socket: Socket;
+  readonly #chunks: Buffer[] = [];
+  readonly #maxBytes: number;
+  readonly #onGone: () => void;
+  #bytes: number;
+  readonly #onData = (chunk: Buffer): void => this.#keep(chunk);
+
+  /** `head` was read with the request's head. `onGone` is called when the client ends its half or its socket closes. */
+  constructor(socket: Socket, head: Buffer, options: { readonly maxBytes: number; readonly onGone: () => void }) {
+    this.#socket = socket;
+    this.#maxBytes = options.maxBytes;
+    this.#onGone = options.onGone;
+    this.#bytes = head.length;
+    if (head.length > 0) this.#chunks.push(head);
+    socket.on("data", this.#onData).on("end", this.#onGone).on("close", this.#onGone);
+    if (this.#bytes >= this.#maxBytes) socket.pause();
+    else socket.resume();
+  }
+
+  /** Stops reading and gives everything up to here, in order; the socket is left paused. */
+  take(): Buffer {
+    this.stop();
+    this.#socket.pause();
+    const [only] = this.#chunks;
+    return only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+  }
+
+  /** Stops listening. */
+  stop(): void {
+    this.#socket.off("data", this.#onData).off("end", this.#onGone).off("close", this.#onGone);
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= this.#maxBytes) this.#socket.pause();
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { hasUpgradeOption } from "./field-names.ts";
+import { namesToken } from "./field-syntax.ts";
+import { extensionNames } from "./handshake-request.ts";
+import { editHeaders } from "./header-edits.ts";
+import { endToEnd, valuesOf, type ResponseShape } from "./response-headers.ts";
+import { viaElement } from "./forwarded.ts";
+import type { HeaderPair, OfferedHandshake } from "./types.ts";
+
+export type SwitchCheck =
+  | {
+      readonly ok: true;
+      /** What the client gets with its 101. */
+      readonly headers: readonly HeaderPair[];
+    }
+  | { readonly ok: false; readonly detail: string };
+
+/** RFC 6455 1.3. */
+const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** The Sec-WebSocket-Accept that answers a key (RFC 6455 4.2.2). */
+export function acceptOf(key: string): string {
+  return createHash("sha1").update(`${key}${ACCEPT_GUID}`).digest("base64");
+}
+
+/**
+ * Whether a backend's 101 answers the handshake as the client will demand it (RFC 6455 4.1), and the headers with which
+ * it goes on. A 101 that the client would refuse is found here, while an HTTP answer can still say so.
+ */
+export function checkSwitch(
+  offered: OfferedHandshake,
+  headers: readonly HeaderPair[],
+  shape: ResponseShape,
+): SwitchCheck {
+  const detail = switchFault(offered, headers);
+  if (detail !== undefined) return { ok: false, detail };
+  const passed = endToEnd(headers).filter(([name]) => name.toLowerCase() !== "content-length");
+  return {
+    ok: true,
+    headers: [
+      ["Upgrade", "websocket"],
+      ["Connection", "Upgrade"],
+      ...editHeaders(passed, shape.edits),
+      ["Via", viaElement("1.1", shape.pseudonym)],
+    ],
+  };
+}
+
+function switchFault(offered: OfferedHandshake, headers: readonly HeaderPair[]): string | undefined {
+  if (!namesToken(valuesOf(headers, "upgrade"), "websocket")) return "Upgrade does not name websocket";
+  if (!hasUpgradeOption(valuesOf(headers, "connection"))) return "Connection does not name Upgrade";
+  const accepts = valuesOf(headers, "sec-websocket-accept");
+  if (accepts.length !== 1) return "not exactly one Sec-WebSocket-Accept";
+  if (accepts[0] !== acceptOf(offered.key)) return "Sec-WebSocket-Accept does not answer the key";
+  return choiceFault(offered, headers);
+}
+
+function choiceFault(offered: OfferedHandshake, headers: readonly HeaderPair[]): string | undefined {
+  const chosen = valuesOf(headers, "sec-websocket-protocol");
+  if (chosen.length > 1) return "more than one Sec-WebSocket-Protocol";
+  const [subprotocol] = chosen;
+  if (subprotocol !== undefined && !offered.subprotocols.includes(subprotocol))
+    return "a subprotocol that was not offered";
+  for (const extension of extensionNames(valuesOf(headers, "sec-websocket-extensions"))) {
+    if (!offered.extensions.includes(extension)) return "an extension that was not offered";
+  }
+  return undefined;
+}

@@ -1,0 +1,63 @@
+import type { PolicyRef, TunnelPolicy } from "../relay/index.ts";
+import type { CompiledRule, RuleId, RulePolicy } from "../routing/index.ts";
+
+interface LiveRule {
+  current: TunnelPolicy;
+  /** Handshakes under way and tunnels. */
+  holders: number;
+}
+
+/**
+ * The policies that live tunnels follow: the current rule of the id they opened under, or, once that is gone, the
+ * last one there was. An entry lives as long as its last handshake or tunnel.
+ */
+export class LiveRules {
+  readonly #rules = new Map<RuleId, LiveRule>();
+
+  /** How many rules have handshakes or tunnels. */
+  get size(): number {
+    return this.#rules.size;
+  }
+
+  /** To be called when a handshake is decided, so that an edit of the rule meanwhile is not missed. */
+  enter(rule: CompiledRule): PolicyRef {
+    let live = this.#rules.get(rule.id);
+    if (live === undefined) {
+      live = { current: tunnelPolicy(rule.policy), holders: 0 };
+      this.#rules.set(rule.id, live);
+    }
+    live.holders++;
+    return live;
+  }
+
+  /** The counterpart of `enter`: the handshake failed, or its tunnel ended. */
+  leave(id: RuleId): void {
+    const live = this.#rules.get(id);
+    if (live === undefined) return;
+    live.holders--;
+    if (live.holders === 0) this.#rules.delete(id);
+  }
+
+  /** Takes over what a commit changed; true when a live tunnel has to follow another policy from now on. */
+  follow(changed: readonly CompiledRule[]): boolean {
+    let hasChanged = false;
+    for (const rule of changed) {
+      const live = this.#rules.get(rule.id);
+      if (live === undefined) continue;
+      const next = tunnelPolicy(rule.policy);
+      if (isSame(live.current, next)) continue;
+      live.current = next;
+      hasChanged = true;
+    }
+    return hasChanged;
+  }
+}
+
+function tunnelPolicy(policy: RulePolicy): TunnelPolicy {
+  const { idleMs, lifetimeMs, lifetimeJitterPercent } = policy;
+  return { idleMs, lifetimeMs, lifetimeJitterPercent };
+}
+
+function isSame(a: TunnelPolicy, b: TunnelPolicy): boolean {
+  return a.idleMs === b.idleMs && a.lifetimeMs === b.lifetimeMs && a.lifetimeJitterPercent === b.lifetimeJitterPercent;
+}

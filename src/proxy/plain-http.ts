@@ -1,0 +1,280 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { errors, type Dispatcher } from "undici";
+import type { TimerHandle } from "../relay/index.ts";
+import type { CompiledEntry, CompiledRule } from "../routing/index.ts";
+import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
+import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
+import { type BackendPools, DialError } from "./backend-pools.ts";
+import type { Turn } from "./connections.ts";
+import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
+import { refuseResponse, withConnection } from "./refuse.ts";
+import { hasBody, RequestBody } from "./request-body.ts";
+import { responseHeaders, valuesOf } from "./response-headers.ts";
+import type { HeaderPair, OutgoingHead } from "./types.ts";
+
+export interface PlainRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly clientAddress: string;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly awaitsContinue: boolean;
+}
+
+/** Of a request that met a kept connection's end; several may have died at once. */
+const MAX_REPEATS = 3;
+/** May be sent again when a kept connection turns out to be dead (RFC 9110 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+/**
+ * One plain request on its way to a backend and back, streamed both ways: nothing is kept, a slow reader slows the
+ * writer. Ends exactly once: with the backend's answer, with one of ours, or, once the backend's head is out, by
+ * closing the client's connection in the middle, so that half an answer never looks whole.
+ */
+export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
+  readonly #path: DataPath;
+  readonly #pools: BackendPools;
+  readonly #in: PlainRequest;
+  readonly #startedAtMs: number;
+  readonly #tried = new Set<BackendId>();
+  #rule: CompiledRule | undefined = undefined;
+  #head: OutgoingHead | undefined = undefined;
+  #body: RequestBody | null = null;
+  #lease: Lease | undefined = undefined;
+  #controller: Dispatcher.DispatchController | undefined = undefined;
+  #lastFailure: { readonly code: ProxyErrorCode; readonly detail: string } | undefined = undefined;
+  #repeats = 0;
+  #isBodySent = false;
+  #bytesUp = 0;
+  /** The client can tell where the body of its answer ends. */
+  #isFramed = true;
+  #isOver = false;
+  #answerTimer: TimerHandle | undefined = undefined;
+  #deadline: TimerHandle | undefined = undefined;
+
+  constructor(path: DataPath, pools: BackendPools, plain: PlainRequest) {
+    this.#path = path;
+    this.#pools = pools;
+    this.#in = plain;
+    this.#startedAtMs = path.now();
+    plain.request.on("error", () => {});
+    plain.response.on("error", () => {});
+    plain.response.once("close", () => this.abandon());
+  }
+
+  get hasAnswered(): boolean {
+    return this.#in.response.headersSent;
+  }
+
+  /** Decides and goes. Failures become answers; the promise never rejects. */
+  async start(): Promise<void> {
+    const { request, clientAddress } = this.#in;
+    try {
+      const decision = await this.#path.decider.decide(factsOf(request, clientAddress));
+      if (this.#isOver) return;
+      if (decision.kind === "refuse") {
+        this.#rule = decision.entry?.rule;
+        this.#refuse(decision.code, decision.detail, decision.headers);
+      } else if (decision.kind === "forward") this.#forward(decision.entry, decision.head);
+      else this.#refuse("HF_BAD_REQUEST", "an upgrade that could be read in two ways");
+    } catch (error) {
+      this.#refuse("HF_INTERNAL", textOf(error));
+    }
+  }
+
+  /** Nobody waits for the answer any more: the request to the backend is given up. */
+  abandon(): void {
+    if (this.#finish("closed")) this.#stopBackend("the client has gone");
+  }
+
+  /** Before a match: the message itself is at fault. */
+  refuse(code: ProxyErrorCode, detail: string): void {
+    this.#refuse(code, detail);
+  }
+
+  #forward({ rule }: CompiledEntry, head: OutgoingHead): void {
+    this.#rule = rule;
+    this.#head = head;
+    if (hasBody(this.#in.request)) this.#body = new RequestBody(this.#in.request);
+    if (this.#in.awaitsContinue) this.#in.response.writeContinue();
+    const { requestMs } = rule.policy;
+    if (requestMs > 0) {
+      const remainingMs = requestMs - (this.#path.now() - this.#startedAtMs);
+      this.#deadline = this.#path.wheel.schedule(remainingMs, () => this.#fail("HF_REQUEST_DEADLINE", ""));
+    }
+    this.#tryNext(rule, head);
+  }
+
+  #tryNext(rule: CompiledRule, head: OutgoingHead): void {
+    const mayDial = this.#tried.size < this.#path.limits.maxDials;
+    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#tried) : undefined;
+    if (lease === undefined) {
+      const { code, detail } = this.#lastFailure ?? { code: "HF_NO_BACKEND", detail: "" };
+      return this.#refuse(code, detail);
+    }
+    this.#lease = lease;
+    this.#tried.add(lease.backend.id);
+    this.#send(lease, head);
+  }
+
+  #send(lease: Lease, head: OutgoingHead): void {
+    this.#controller = undefined;
+    this.#pools.poolOf(lease.backend).dispatch(
+      {
+        path: head.target,
+        method: head.method,
+        headers: head.headers.flat(),
+        body: this.#body,
+        // Ours instead, since undici's also cuts uploads that pause.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      },
+      this,
+    );
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error("nobody waits for it"));
+    else this.#awaitAnswer();
+  }
+
+  onBodySent(chunk: Buffer): void {
+    this.#bytesUp += chunk.length;
+  }
+
+  onRequestSent(): void {
+    this.#isBodySent = true;
+    this.#awaitAnswer();
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
+    if (status < 200 || this.#isOver) return;
+    this.#path.wheel.cancel(this.#answerTimer);
+    const raw = controller.rawHeaders;
+    try {
+      this.#answer(status, safeReason(reason), pairsOf(Array.isArray(raw) ? raw : []));
+    } catch (error) {
+      this.#fail("HF_BACKEND_BAD_RESPONSE", textOf(error));
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver || this.#in.response.write(chunk) || controller.paused) return;
+    controller.pause();
+    this.#in.response.once("drain", () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    if (this.#finish("closed")) this.#in.response.end();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.#isOver) return;
+    if (this.#controller === undefined) return this.#onNotSent(error);
+    if (this.#mayRepeat(error)) {
+      this.#repeats++;
+      if (this.#lease !== undefined && this.#head !== undefined) return this.#send(this.#lease, this.#head);
+    }
+    this.#fail(codeOf(error), textOf(error));
+  }
+
+  /** No byte of the request was written and none of its body read: another backend may have it. */
+  #onNotSent(error: Error): void {
+    if (error instanceof errors.InvalidArgumentError) return this.#refuse("HF_BAD_REQUEST", error.message);
+    const isDial = error instanceof DialError;
+    this.#lease?.release(isDial ? "dialFailed" : "closed");
+    this.#lease = undefined;
+    if (isDial) {
+      const code = error.failure === "timeout" ? "HF_DIAL_TIMEOUT" : "HF_DIAL_REFUSED";
+      this.#lastFailure = { code, detail: "" };
+    }
+    if (this.#rule !== undefined && this.#head !== undefined) this.#tryNext(this.#rule, this.#head);
+  }
+
+  /** The connection had served others before and was closed just as this request was written on it. */
+  #mayRepeat(error: Error): boolean {
+    if (this.#repeats >= MAX_REPEATS || this.#body !== null || this.#in.response.headersSent) return false;
+    if (!IDEMPOTENT.has(this.#in.request.method ?? "")) return false;
+    return error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
+  }
+
+  #answer(status: number, reason: string, received: readonly HeaderPair[]): void {
+    const { request, response } = this.#in;
+    const rule = this.#rule;
+    if (rule === undefined) return;
+    const coding = valuesOf(received, "transfer-encoding").join(",").trim().toLowerCase();
+    if (coding !== "" && coding !== "chunked")
+      return this.#fail("HF_BACKEND_BAD_RESPONSE", "an unknown transfer coding");
+    // An answer before the end of the upload: what is still coming is discarded, and the connection with it.
+    if (!request.complete) response.shouldKeepAlive = false;
+    const { pseudonym, observer, now } = this.#path;
+    const headers = responseHeaders(status, received, { edits: rule.responseHeaders, pseudonym });
+    response.writeHead(status, reason, (response.shouldKeepAlive ? headers : withConnection(headers, "close")).flat());
+    response.flushHeaders();
+    this.#isFramed = response.chunkedEncoding || valuesOf(headers, "content-length").length > 0;
+    const { route, rule: name } = rule;
+    observer.forwarded({ route, rule: name, status, durationMs: now() - this.#startedAtMs, upgrade: false });
+  }
+
+  /**
+   * From here on the backend has `responseHeadersMs` for its head. While the body is on its way the time counts only
+   * where it is the backend that does not read: a client may pause.
+   */
+  #awaitAnswer(): void {
+    const limitMs = this.#rule?.policy.responseHeadersMs ?? 0;
+    this.#path.wheel.cancel(this.#answerTimer);
+    if (limitMs === 0 || this.#isOver || this.#in.response.headersSent) return;
+    const bytesUp = this.#bytesUp;
+    this.#answerTimer = this.#path.wheel.schedule(limitMs, () => {
+      const isUploading = !this.#isBodySent && (this.#bytesUp !== bytesUp || this.#body?.isPaused() === false);
+      if (isUploading) this.#awaitAnswer();
+      else this.#fail("HF_RESPONSE_TIMEOUT", "");
+    });
+  }
+
+  #fail(code: ProxyErrorCode, detail: string): void {
+    const { response } = this.#in;
+    if (!response.headersSent) return this.#refuse(code, detail);
+    if (!this.#finish("lost")) return;
+    const { socket } = response;
+    // Without a length or chunks the end of the connection is the end of the body: only RST says that it is not.
+    if (this.#isFramed) socket?.destroy();
+    else socket?.resetAndDestroy();
+    this.#stopBackend(code);
+  }
+
+  #refuse(code: ProxyErrorCode, detail: string, headers: readonly HeaderPair[] = answerHeaders(code)): void {
+    if (!this.#finish(code === "HF_REQUEST_DEADLINE" ? "closed" : "lost")) return;
+    const { request, response, clientAddress } = this.#in;
+    this.#stopBackend(code);
+    tellRefused(this.#path.observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: false });
+    if (response.destroyed) return;
+    // Where one request could not be read for sure, neither can the next.
+    if (!request.complete || answerOf(code).status === 400) response.shouldKeepAlive = false;
+    refuseResponse(response, { code, detail, headers, accept: request.headers.accept });
+  }
+
+  /** True once: whoever gets it says how the exchange ends. */
+  #finish(outcome: LeaseOutcome): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#path.wheel.cancel(this.#answerTimer);
+    this.#path.wheel.cancel(this.#deadline);
+    this.#lease?.release(outcome);
+    return true;
+  }
+
+  #stopBackend(why: string): void {
+    this.#controller?.abort(new Error(why));
+    this.#body?.destroy();
+    // What nobody reads would keep the connection from ever seeing its end.
+    this.#in.request.resume();
+  }
+}
+
+function codeOf(error: Error): ProxyErrorCode {
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+    return "HF_BACKEND_BAD_RESPONSE";
+  const isMisbehaviour = error instanceof errors.SocketError && error.message.startsWith("bad ");
+  return isMisbehaviour ? "HF_BACKEND_BAD_RESPONSE" : "HF_BACKEND_RESET";
+}

@@ -1,0 +1,239 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { PolicyRef, Side, TimerHandle } from "../relay/index.ts";
+import type { CompiledRule } from "../routing/index.ts";
+import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
+import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
+import { type HandshakeAnswer, sendHandshake } from "./backend-handshake.ts";
+import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
+import { dial } from "./dial.ts";
+import { EarlyBytes } from "./early-bytes.ts";
+import { checkSwitch } from "./handshake-response.ts";
+import { linger } from "./linger.ts";
+import type { LiveRules } from "./live-rules.ts";
+import { formatHead, refuseSocket, withConnection } from "./refuse.ts";
+import { refusalHeaders } from "./response-headers.ts";
+import type { Decision, HeaderPair } from "./types.ts";
+
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  /** HTTP has let go of it. */
+  readonly socket: Socket;
+  /** What was read behind the request's head. */
+  readonly head: Buffer;
+  readonly clientAddress: string;
+}
+
+/** A handshake that came to its 101, which the client has been sent. Lease and rule are the tunnel's to give back. */
+export interface OpenedTunnel {
+  readonly client: Side;
+  readonly backend: Side;
+  readonly policy: PolicyRef;
+  readonly rule: CompiledRule;
+  readonly lease: Lease;
+  readonly clientAddress: string;
+  readonly durationMs: number;
+}
+
+export interface UpgradeSurroundings {
+  readonly path: DataPath;
+  readonly liveRules: LiveRules;
+  readonly onOpened: (opened: OpenedTunnel) => void;
+  /** Called once, however the handshake ends. */
+  readonly onDone: (handshake: UpgradeHandshake) => void;
+}
+
+type TunnelDecision = Extract<Decision, { kind: "tunnel" }>;
+
+/**
+ * One handshake, from the client's complete head to the final answer. Ends exactly once: as a tunnel, with the
+ * backend's refusal, with one of ours, or with the client gone. Until then its lease counts on the backend.
+ */
+export class UpgradeHandshake {
+  readonly #path: DataPath;
+  readonly #around: UpgradeSurroundings;
+  readonly #in: UpgradeRequest;
+  readonly #startedAtMs: number;
+  readonly #early: EarlyBytes;
+  readonly #tried = new Set<BackendId>();
+  #rule: CompiledRule | undefined = undefined;
+  #policy: PolicyRef | undefined = undefined;
+  #lease: Lease | undefined = undefined;
+  #lastFailure: ProxyErrorCode = "HF_NO_BACKEND";
+  #deadline: TimerHandle | undefined = undefined;
+  /** Gives up whatever goes on towards the backend. */
+  #stopBackend: () => void = () => {};
+  #isOver = false;
+
+  constructor(upgrade: UpgradeRequest, around: UpgradeSurroundings) {
+    this.#path = around.path;
+    this.#around = around;
+    this.#in = upgrade;
+    this.#startedAtMs = around.path.now();
+    const { maxEarlyBytes } = around.path.limits;
+    this.#early = new EarlyBytes(upgrade.socket, upgrade.head, {
+      maxBytes: maxEarlyBytes,
+      onGone: () => this.#abandon(),
+    });
+  }
+
+  /** Decides and goes. Failures become answers; the promise never rejects. */
+  async start(): Promise<void> {
+    const { request, clientAddress } = this.#in;
+    try {
+      const decision = await this.#path.decider.decide(factsOf(request, clientAddress));
+      if (this.#isOver) return;
+      if (decision.kind === "refuse") {
+        this.#rule = decision.entry?.rule;
+        this.refuse(decision.code, decision.detail, decision.headers);
+      } else if (decision.kind === "tunnel") this.#open(decision);
+      else this.refuse("HF_BAD_REQUEST", "an upgrade that could be read in two ways");
+    } catch (error) {
+      this.refuse("HF_INTERNAL", textOf(error));
+    }
+  }
+
+  /** Ends the handshake with an answer of ours. */
+  refuse(code: ProxyErrorCode, detail: string, headers: readonly HeaderPair[] = answerHeaders(code)): void {
+    if (!this.#finish("lost")) return;
+    this.#stopBackend();
+    const { request, socket, clientAddress } = this.#in;
+    const { observer, wheel, limits } = this.#path;
+    tellRefused(observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: true });
+    const { accept } = request.headers;
+    refuseSocket(socket, { code, detail, headers, accept }, { wheel, lingerMs: limits.lingerMs });
+  }
+
+  #open(decision: TunnelDecision): void {
+    const { rule } = decision.entry;
+    this.#rule = rule;
+    this.#policy = this.#around.liveRules.enter(rule);
+    if (rule.policy.handshakeMs > 0) {
+      this.#deadline = this.#path.wheel.schedule(this.#remainingMs(rule), () => this.#onDeadline());
+    }
+    this.#dialNext(decision);
+  }
+
+  /** A dead backend must not cost the client its handshake while others are ready: each is tried once. */
+  #dialNext(decision: TunnelDecision): void {
+    const { balancer, wheel, limits } = this.#path;
+    const { rule } = decision.entry;
+    const lease = this.#tried.size < limits.maxDials ? balancer.acquire(rule, this.#tried) : undefined;
+    if (lease === undefined) return this.refuse(this.#lastFailure, this.#triedText());
+    this.#lease = lease;
+    this.#tried.add(lease.backend.id);
+    const timeoutMs = Math.min(limits.connectTimeoutMs, this.#remainingMs(rule) / 2);
+    this.#stopBackend = dial(lease.backend, { wheel, timeoutMs }, (result) => {
+      if ("socket" in result) return this.#send(decision, result.socket);
+      lease.release("dialFailed");
+      this.#lease = undefined;
+      this.#lastFailure = result.failure === "timeout" ? "HF_DIAL_TIMEOUT" : "HF_DIAL_REFUSED";
+      this.#dialNext(decision);
+    });
+  }
+
+  #send(decision: TunnelDecision, socket: Socket): void {
+    const { maxHeadBytes } = this.#path.limits;
+    this.#stopBackend = () => socket.destroy();
+    try {
+      sendHandshake(socket, decision.head, { maxHeadBytes }, (answer) => this.#onAnswer(decision, answer));
+    } catch (error) {
+      // Node refuses to write what it would not have read.
+      this.refuse("HF_BAD_REQUEST", textOf(error));
+    }
+  }
+
+  #onAnswer(decision: TunnelDecision, answer: HandshakeAnswer): void {
+    if (this.#isOver) return;
+    if (answer.kind === "failed") this.refuse(answer.code, answer.detail);
+    else if (answer.kind === "refused") this.#passRefusal(decision, answer.response);
+    else this.#switch(decision, answer);
+  }
+
+  #switch(decision: TunnelDecision, answer: Extract<HandshakeAnswer, { kind: "switched" }>): void {
+    const { rule } = decision.entry;
+    const check = checkSwitch(decision.offered, pairsOf(answer.response.rawHeaders), this.#shape(rule));
+    if (!check.ok) return this.refuse("HF_BAD_SWITCH", check.detail);
+    const lease = this.#lease;
+    const policy = this.#policy;
+    if (lease === undefined || policy === undefined) return;
+    // The tunnel's from here on.
+    this.#lease = undefined;
+    this.#policy = undefined;
+    this.#finish("closed");
+    const { socket, clientAddress } = this.#in;
+    lease.opened();
+    socket.write(formatHead(101, "Switching Protocols", check.headers), "latin1");
+    this.#around.onOpened({
+      client: { socket, early: this.#early.take() },
+      backend: { socket: answer.socket, early: answer.early },
+      policy,
+      rule,
+      lease,
+      clientAddress,
+      durationMs: this.#path.now() - this.#startedAtMs,
+    });
+  }
+
+  /** The backend says no: its answer goes on with its body, framed by its length or by our end of the connection. */
+  #passRefusal(decision: TunnelDecision, response: IncomingMessage): void {
+    const { rule } = decision.entry;
+    const lease = this.#lease;
+    this.#lease = undefined;
+    if (!this.#finish("refused")) return;
+    const { socket } = this.#in;
+    const { observer, wheel, limits, now } = this.#path;
+    const status = response.statusCode ?? 502;
+    const headers = refusalHeaders(status, pairsOf(response.rawHeaders), this.#shape(rule));
+    socket.write(formatHead(status, safeReason(response.statusMessage), withConnection(headers, "close")), "latin1");
+    const durationMs = now() - this.#startedAtMs;
+    observer.forwarded({ route: rule.route, rule: rule.rule, status, durationMs, upgrade: true });
+    response.pipe(socket, { end: false });
+    response.once("end", () => linger(socket, { wheel, lingerMs: limits.lingerMs }));
+    response.once("close", () => {
+      lease?.release("refused");
+      // Without a length the end of the connection is the end of the body: only RST says that it is not.
+      if (!response.complete) socket.resetAndDestroy();
+    });
+    socket.once("close", () => response.destroy());
+    // The client has nothing more to say; its end is seen only where it is read.
+    socket.resume();
+  }
+
+  #onDeadline(): void {
+    this.refuse("HF_HANDSHAKE_TIMEOUT", this.#lease === undefined ? "" : this.#triedText());
+  }
+
+  #abandon(): void {
+    if (!this.#finish("closed")) return;
+    this.#stopBackend();
+    // Whoever has closed its half can have no tunnel any more.
+    this.#in.socket.destroy();
+  }
+
+  /** True once: whoever gets it says how the handshake ends. */
+  #finish(outcome: LeaseOutcome): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#path.wheel.cancel(this.#deadline);
+    this.#early.stop();
+    this.#lease?.release(outcome);
+    if (this.#policy !== undefined && this.#rule !== undefined) this.#around.liveRules.leave(this.#rule.id);
+    this.#around.onDone(this);
+    return true;
+  }
+
+  #remainingMs(rule: CompiledRule): number {
+    const { handshakeMs } = rule.policy;
+    if (handshakeMs === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(1, handshakeMs - (this.#path.now() - this.#startedAtMs));
+  }
+
+  #shape(rule: CompiledRule): { edits: CompiledRule["responseHeaders"]; pseudonym: string } {
+    return { edits: rule.responseHeaders, pseudonym: this.#path.pseudonym };
+  }
+
+  #triedText(): string {
+    return this.#tried.size > 1 ? `${this.#tried.size} backends were tried` : "";
+  }
+}

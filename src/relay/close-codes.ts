@@ -1,0 +1,29 @@
+import type { EndCause } from "./types.ts";
+
+/** What each side is told when a tunnel ends for a cause; undefined = nothing is said to that side. */
+export interface CloseCodes {
+  readonly toClient: number | undefined;
+  readonly toBackend: number | undefined;
+}
+
+const NOTHING: CloseCodes = Object.freeze({ toClient: undefined, toBackend: undefined });
+
+/**
+ * Which code goes where, for every cause (RFC 6455 7.4 and the IANA registry of close codes). A side that has said
+ * Close itself is told nothing: the causes `…_close` pass the peers' own frames on. Causes still to come have their
+ * place here: drained or rebalanced 1012/1001, no backend in time 1013/–, policy 1008/1008, too big 1009/1009,
+ * protocol error 1002/1002. 1014 is never used: some client libraries refuse it.
+ */
+export const CLOSE_CODES: Readonly<Record<EndCause, CloseCodes>> = Object.freeze({
+  client_close: NOTHING,
+  backend_close: NOTHING,
+  client_lost: Object.freeze({ toClient: undefined, toBackend: 1001 }),
+  backend_lost: Object.freeze({ toClient: 1012, toBackend: 1001 }),
+  idle: Object.freeze({ toClient: 1001, toBackend: 1001 }),
+  lifetime: Object.freeze({ toClient: 1001, toBackend: 1001 }),
+  proxy_shutdown: Object.freeze({ toClient: 1012, toBackend: 1001 }),
+  cut: NOTHING,
+});
+
+/** Stands for a Close frame without a code; never on the wire (RFC 6455 7.1.5). */
+export const NO_STATUS = 1005;

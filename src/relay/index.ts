@@ -1,0 +1,14 @@
+/**
+ * relay: joins two byte streams under a policy. It follows frames by their headers in both directions, to know the
+ * boundaries and to write a Close between two frames; it counts, passes backpressure on, and ends tunnels so that
+ * whoever is closed learns why.
+ * May import: node:net and node:stream, nothing else. Time, timers and randomness are parameters.
+ * Must never: re-frame, copy or touch payload of data frames; log; know what a route or a backend is; allocate or set
+ * a timer per chunk.
+ */
+export type * from "./types.ts";
+export { CLOSE_CODES, type CloseCodes, NO_STATUS } from "./close-codes.ts";
+export { encodeClose } from "./close-frame.ts";
+export { type Boundary, FrameTracker } from "./frame-tracker.ts";
+export { type TimerHandle, TimerWheel, type TimerWheelOptions } from "./timer-wheel.ts";
+export { createTunnelRelay, type TunnelRelayOptions } from "./tunnel-relay.ts";

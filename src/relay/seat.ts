@@ -1,0 +1,58 @@
+import type { Socket } from "node:net";
+import type { Flow } from "./flow.ts";
+
+/** What a tunnel's socket carries, so that one set of listeners serves all tunnels without a closure. */
+export interface Seat {
+  readonly socket: Socket;
+  /** The flow that this socket is the source of. */
+  readonly reads: Flow;
+  /** The flow that this socket is the sink of. */
+  readonly writes: Flow;
+  readonly owner: SeatOwner;
+}
+
+export interface SeatOwner {
+  /** FIN came, and everything before it has been taken. */
+  sourceEnded(seat: Seat): void;
+  /** The socket is closed, whatever the reason; comes once and last. */
+  socketClosed(seat: Seat): void;
+}
+
+const SEAT = Symbol("tunnel seat");
+type SeatedSocket = Socket & { [SEAT]?: Seat | undefined };
+
+function onData(this: SeatedSocket, chunk: Uint8Array): void {
+  this[SEAT]?.reads.push(chunk);
+}
+
+function onDrain(this: SeatedSocket): void {
+  this[SEAT]?.writes.sinkDrained();
+}
+
+function onEnd(this: SeatedSocket): void {
+  const seat = this[SEAT];
+  seat?.owner.sourceEnded(seat);
+}
+
+/** 'close' follows every error and ends the tunnel; which error it was changes nothing. */
+function onError(): void {}
+
+function onClose(this: SeatedSocket): void {
+  const seat = this[SEAT];
+  seat?.owner.socketClosed(seat);
+}
+
+export function takeSeat(seat: Seat): void {
+  const socket: SeatedSocket = seat.socket;
+  socket.on("error", onError);
+  socket[SEAT] = seat;
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  socket.on("data", onData).on("drain", onDrain).on("end", onEnd).on("close", onClose);
+}
+
+export function leaveSeat(seat: Seat): void {
+  const socket: SeatedSocket = seat.socket;
+  socket[SEAT] = undefined;
+  socket.off("data", onData).off("drain", onDrain).off("end", onEnd).off("close", onClose).off("error", onError);
+}

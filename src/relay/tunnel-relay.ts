@@ -1,0 +1,54 @@
+import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+import type { PolicyRef, Relay, Side, Tunnel, TunnelEndListener } from "./types.ts";
+
+export interface TunnelRelayOptions<Context> {
+  /** Serves all timers of all tunnels, and their coarse clock. */
+  readonly wheel: TimerWheel;
+  /** The clock that the wheel was made with: monotonic, in milliseconds. */
+  readonly now: () => number;
+  /** 0 to below 1. For jitter and for the mask keys of our frames to backends. */
+  readonly random: () => number;
+  readonly onEnd: TunnelEndListener<Context>;
+}
+
+class TunnelRelay<Context> implements Relay<Context> {
+  readonly #tunnels = new Set<LiveTunnel<Context>>();
+  readonly #surroundings: TunnelSurroundings<Context>;
+
+  constructor(options: TunnelRelayOptions<Context>) {
+    const { wheel, now, random, onEnd } = options;
+    this.#surroundings = {
+      wheel,
+      now,
+      random,
+      onEnd: (tunnel, end) => {
+        this.#tunnels.delete(tunnel);
+        if (this.#tunnels.size === 0) wheel.releaseClock();
+        onEnd(tunnel, end);
+      },
+    };
+  }
+
+  get tunnels(): ReadonlySet<Tunnel<Context>> {
+    return this.#tunnels;
+  }
+
+  join(client: Side, backend: Side, policy: PolicyRef, context: Context): Tunnel<Context> {
+    // Before the first tunnel the wheel may rest, and its coarse clock with it.
+    if (this.#tunnels.size === 0) this.#surroundings.wheel.holdClock();
+    const tunnel = new LiveTunnel({ client, backend, policy, context }, this.#surroundings);
+    this.#tunnels.add(tunnel);
+    tunnel.start(client.early, backend.early);
+    return tunnel;
+  }
+
+  policiesChanged(): void {
+    for (const tunnel of this.#tunnels) tunnel.retime();
+  }
+}
+
+/** The relay in TypeScript, on Node's sockets. It sets `allowHalfOpen` and no-delay on every socket it is given. */
+export function createTunnelRelay<Context>(options: TunnelRelayOptions<Context>): Relay<Context> {
+  return new TunnelRelay(options);
+}

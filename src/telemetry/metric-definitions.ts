@@ -1,0 +1,167 @@
+/** A metric as /metrics shows it and as docs/reference/metrics.md describes it. */
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  /** Each has a bounded set of values: names of routes, rules and upstreams, or a fixed list. */
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram, in the unit of its name. */
+  readonly buckets?: readonly number[];
+}
+
+/** Every metric of ours; `process_*` and `nodejs_*` come from prom-client. */
+export const METRICS = {
+  openTunnels: {
+    name: "holdfast_open_tunnels",
+    type: "gauge",
+    help: "Tunnels that are open now, closing ones included, by rule.",
+    labels: ["route", "rule"],
+  },
+  tunnelsOpened: {
+    name: "holdfast_tunnels_opened_total",
+    type: "counter",
+    help: "Handshakes that became a tunnel, by rule.",
+    labels: ["route", "rule"],
+  },
+  tunnelsEnded: {
+    name: "holdfast_tunnels_ended_total",
+    type: "counter",
+    help: "Tunnels that ended, by rule and cause: client_close, backend_close (a Close frame of that side went through), client_lost, backend_lost (that side ended without one), idle, lifetime, proxy_shutdown, cut.",
+    labels: ["route", "rule", "cause"],
+  },
+  tunnelBytes: {
+    name: "holdfast_tunnel_bytes_total",
+    type: "counter",
+    help: "Bytes relayed, live tunnels included. Direction: up is client to backend, down is backend to client.",
+    labels: ["route", "rule", "direction"],
+  },
+  tunnelMessages: {
+    name: "holdfast_tunnel_messages_total",
+    type: "counter",
+    help: "WebSocket messages relayed, live tunnels included, by direction.",
+    labels: ["route", "rule", "direction"],
+  },
+  tunnelsMidFrame: {
+    name: "holdfast_tunnels_ended_mid_frame_total",
+    type: "counter",
+    help: "Tunnels that ended inside a frame, so that no Close could be written to a side.",
+    labels: [],
+  },
+  tunnelsOpaque: {
+    name: "holdfast_tunnels_ended_opaque_total",
+    type: "counter",
+    help: "Tunnels whose framing was lost: their bytes still flowed, nothing could be injected any more.",
+    labels: [],
+  },
+  tunnelDuration: {
+    name: "holdfast_tunnel_duration_seconds",
+    type: "histogram",
+    help: "How long tunnels lasted.",
+    labels: [],
+    buckets: [1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800],
+  },
+  closeCodesSent: {
+    name: "holdfast_close_codes_sent_total",
+    type: "counter",
+    help: "Last Close code sent to each side of a tunnel, passed on or ours, by side (client, backend) and code: 1000 to 1015 as they are, 3xxx, 4xxx, other, and none when no Close was sent.",
+    labels: ["side", "code"],
+  },
+  handshakeDuration: {
+    name: "holdfast_handshake_duration_seconds",
+    type: "histogram",
+    help: "From the complete head of a request to our 101, for handshakes that became a tunnel.",
+    labels: [],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  refusals: {
+    name: "holdfast_refusals_total",
+    type: "counter",
+    help: "Requests answered by Holdfast and not by a backend, by error code (see errors.md).",
+    labels: ["code"],
+  },
+  plainRequests: {
+    name: "holdfast_plain_requests_total",
+    type: "counter",
+    help: "Plain requests answered by a backend, by class of the status (1xx to 5xx).",
+    labels: ["class"],
+  },
+  handshakesRefused: {
+    name: "holdfast_handshakes_refused_by_backend_total",
+    type: "counter",
+    help: "Handshakes that a backend answered with something else than 101, by class of the status.",
+    labels: ["class"],
+  },
+  upstreamTunnels: {
+    name: "holdfast_upstream_open_tunnels",
+    type: "gauge",
+    help: "Tunnels that are open now, by upstream (namespace/service:port).",
+    labels: ["upstream"],
+  },
+  upstreamPending: {
+    name: "holdfast_upstream_pending_requests",
+    type: "gauge",
+    help: "Handshakes and plain requests under way, by upstream.",
+    labels: ["upstream"],
+  },
+  upstreamBackends: {
+    name: "holdfast_upstream_backends",
+    type: "gauge",
+    help: "Backends by upstream and state: ready ones take new tunnels, draining ones take none and still carry some.",
+    labels: ["upstream", "state"],
+  },
+  tableGeneration: {
+    name: "holdfast_table_generation",
+    type: "gauge",
+    help: "Generation of the routing table in force; 0 before the first.",
+    labels: [],
+  },
+  routes: {
+    name: "holdfast_routes",
+    type: "gauge",
+    help: "Routes of our class by state (accepted, rejected) as of the last build.",
+    labels: ["state"],
+  },
+  buildDuration: {
+    name: "holdfast_table_build_duration_seconds",
+    type: "histogram",
+    help: "Time the control thread took to build a table that became live.",
+    labels: [],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  sourceProblems: {
+    name: "holdfast_source_problems",
+    type: "gauge",
+    help: "Problems of the source that stand now: files that do not parse, objects that are not valid, names that do not resolve.",
+    labels: [],
+  },
+  lastTableChange: {
+    name: "holdfast_table_last_change_timestamp_seconds",
+    type: "gauge",
+    help: "When a change of the source last became live, as Unix time; its age is time() minus this.",
+    labels: [],
+  },
+  controlRestarts: {
+    name: "holdfast_control_thread_restarts_total",
+    type: "counter",
+    help: "Times the control thread ended unasked and was started again; meanwhile what was said last is served.",
+    labels: [],
+  },
+  logLinesDropped: {
+    name: "holdfast_log_lines_dropped_total",
+    type: "counter",
+    help: "Log lines lost because the reader of the log, or the way from the control thread, was too slow.",
+    labels: [],
+  },
+  logLinesSuppressed: {
+    name: "holdfast_log_lines_suppressed_total",
+    type: "counter",
+    help: "Log lines about refusals held back by their rate limit; the refusals themselves are all counted.",
+    labels: [],
+  },
+  eventLoopDelay: {
+    name: "holdfast_event_loop_delay_seconds",
+    type: "gauge",
+    help: "How late the data thread's event loop was since the last scrape, by statistic: p50, p99, max.",
+    labels: ["stat"],
+  },
+} as const satisfies Record<string, MetricDefinition>;

@@ -1,0 +1,248 @@
+import { register as defaultRegister } from "prom-client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { TunnelEnd } from "../relay/index.ts";
+import type { UpstreamStats } from "../upstream/index.ts";
+import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
+import { metricsReference } from "./metrics-reference.ts";
+import { Metrics } from "./metrics.ts";
+import { ProxyTelemetry } from "./proxy-telemetry.ts";
+import type { LiveTunnel } from "./rule-counters.ts";
+
+const END: TunnelEnd = {
+  by: "client",
+  cause: "client_close",
+  codeToClient: 1000,
+  codeToBackend: 4401,
+  midFrame: false,
+  opaque: false,
+  durationMs: 61_000,
+  stats: { bytesUp: 10, bytesDown: 20, messagesUp: 1, messagesDown: 2 },
+};
+const CHAT = {
+  id: "t1",
+  route: "apps/chat",
+  rule: "app",
+  upstream: "apps/chat:80",
+  backend: "10.0.0.1:80",
+  clientAddress: "192.0.2.77",
+};
+
+interface Line {
+  readonly level: string;
+  readonly fields: Record<string, unknown>;
+  readonly message: string;
+}
+
+let metrics: Metrics;
+let telemetry: ProxyTelemetry;
+let lines: Line[];
+let live: LiveTunnel[];
+let upstreams: UpstreamStats[];
+let turns: number;
+beforeEach(() => {
+  lines = [];
+  live = [];
+  upstreams = [];
+  turns = 0;
+  const at = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, fields: fields as Record<string, unknown>, message });
+  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  metrics = new Metrics({
+    nextTurn: async () => {
+      turns++;
+    },
+  });
+  metrics.observe({
+    tunnels: () => live,
+    upstreams: () => upstreams,
+    droppedLogLines: () => 3,
+    openDescriptors: async () => 42,
+  });
+  telemetry = new ProxyTelemetry({ log, metrics, now: () => 0 });
+});
+afterEach(() => {
+  metrics.stop();
+});
+
+async function samples(): Promise<string[]> {
+  return (await metrics.render()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+async function samplesOf(definition: MetricDefinition): Promise<string[]> {
+  return (await samples()).filter(
+    (line) => line.startsWith(`${definition.name}{`) || line.startsWith(`${definition.name} `),
+  );
+}
+
+test("a tunnel's life is counted by rule, cause, direction and code", async () => {
+  telemetry.handshakeSucceeded(CHAT, 12);
+  telemetry.tunnelEnded(CHAT, END);
+  expect(await samples()).toEqual(
+    expect.arrayContaining([
+      'holdfast_tunnels_opened_total{route="apps/chat",rule="app"} 1',
+      'holdfast_tunnels_ended_total{route="apps/chat",rule="app",cause="client_close"} 1',
+      'holdfast_tunnel_bytes_total{route="apps/chat",rule="app",direction="up"} 10',
+      'holdfast_tunnel_bytes_total{route="apps/chat",rule="app",direction="down"} 20',
+      'holdfast_tunnel_messages_total{route="apps/chat",rule="app",direction="down"} 2',
+      'holdfast_close_codes_sent_total{side="client",code="1000"} 1',
+      'holdfast_close_codes_sent_total{side="backend",code="4xxx"} 1',
+      'holdfast_handshake_duration_seconds_bucket{le="0.025"} 1',
+      'holdfast_handshake_duration_seconds_bucket{le="0.01"} 0',
+      'holdfast_tunnel_duration_seconds_bucket{le="60"} 0',
+      'holdfast_tunnel_duration_seconds_bucket{le="300"} 1',
+      "holdfast_log_lines_dropped_total 3",
+      "process_open_fds 42",
+    ]),
+  );
+});
+
+test("live tunnels are counted when they are looked at: open ones, their bytes and their messages", async () => {
+  telemetry.handshakeSucceeded(CHAT, 1);
+  telemetry.handshakeSucceeded({ ...CHAT, id: "t2" }, 1);
+  telemetry.tunnelEnded(CHAT, END);
+  live = [{ context: CHAT, stats: { bytesUp: 5, bytesDown: 0, messagesUp: 1, messagesDown: 0 } }];
+  expect(await samplesOf(METRICS.openTunnels)).toEqual(['holdfast_open_tunnels{route="apps/chat",rule="app"} 1']);
+  expect((await samplesOf(METRICS.tunnelBytes))[0]).toMatch(/direction="up"} 15$/);
+  expect((await samplesOf(METRICS.tunnelMessages))[0]).toMatch(/direction="up"} 2$/);
+});
+
+test("the series of a rule that is gone stay until its last tunnel has ended, and are shown once more then", async () => {
+  telemetry.handshakeSucceeded(CHAT, 1);
+  live = [{ context: CHAT, stats: END.stats }];
+  metrics.rules.setGone("apps/chat/app", true);
+  expect(await samplesOf(METRICS.openTunnels)).toHaveLength(1);
+  expect(await samplesOf(METRICS.openTunnels)).toHaveLength(1);
+  live = [];
+  telemetry.tunnelEnded(CHAT, END);
+  expect(await samplesOf(METRICS.tunnelsEnded)).toHaveLength(1);
+  expect(await samplesOf(METRICS.tunnelsEnded)).toEqual([]);
+});
+
+test("a rule that comes back keeps its series", async () => {
+  telemetry.handshakeSucceeded(CHAT, 1);
+  metrics.rules.setGone("apps/chat/app", true);
+  metrics.rules.setGone("apps/chat/app", false);
+  await metrics.render();
+  expect(await samplesOf(METRICS.tunnelsOpened)).toHaveLength(1);
+});
+
+test("upstreams show their tunnels, pending requests, ready and draining backends", async () => {
+  upstreams = [
+    { upstream: "apps/chat:80" as UpstreamStats["upstream"], ready: 2, draining: 1, pending: 4, tunnels: 7 },
+  ];
+  expect(await samples()).toEqual(
+    expect.arrayContaining([
+      'holdfast_upstream_open_tunnels{upstream="apps/chat:80"} 7',
+      'holdfast_upstream_pending_requests{upstream="apps/chat:80"} 4',
+      'holdfast_upstream_backends{upstream="apps/chat:80",state="ready"} 2',
+      'holdfast_upstream_backends{upstream="apps/chat:80",state="draining"} 1',
+    ]),
+  );
+});
+
+test("refusals and plain requests are counted by code and class", async () => {
+  const refusal = { status: 404, detail: "", route: undefined, rule: undefined, clientAddress: "192.0.2.77" };
+  telemetry.refused({ ...refusal, code: "HF_NO_ROUTE", upgrade: true });
+  const forwarded = { route: CHAT.route, rule: CHAT.rule, durationMs: 1 };
+  telemetry.forwarded({ ...forwarded, status: 204, upgrade: false });
+  telemetry.forwarded({ ...forwarded, status: 401, upgrade: true });
+  expect(await samples()).toEqual(
+    expect.arrayContaining([
+      'holdfast_refusals_total{code="HF_NO_ROUTE"} 1',
+      'holdfast_plain_requests_total{class="2xx"} 1',
+      'holdfast_handshakes_refused_by_backend_total{class="4xx"} 1',
+    ]),
+  );
+});
+
+test("no label ever holds the address of a client", async () => {
+  telemetry.handshakeSucceeded(CHAT, 1);
+  telemetry.tunnelEnded(CHAT, END);
+  expect(await metrics.render()).not.toContain(CHAT.clientAddress);
+});
+
+test("peers cannot make series: close codes of their choice share a label", async () => {
+  for (let code = 0; code < 5_000; code++) {
+    telemetry.tunnelEnded(CHAT, { ...END, codeToClient: code, codeToBackend: undefined });
+  }
+  const codes = await samplesOf(METRICS.closeCodesSent);
+  expect(codes.length).toBeLessThanOrEqual(20);
+  expect(codes).toContain('holdfast_close_codes_sent_total{side="backend",code="none"} 5000');
+});
+
+test("one line tells a tunnel's end", () => {
+  telemetry.tunnelEnded(CHAT, END);
+  expect(lines).toEqual([
+    {
+      level: "info",
+      message: "tunnel ended",
+      fields: {
+        tunnelId: "t1",
+        route: "apps/chat",
+        rule: "app",
+        upstream: "apps/chat:80",
+        backend: "10.0.0.1:80",
+        client: "192.0.2.77",
+        durationMs: 61_000,
+        bytesUp: 10,
+        bytesDown: 20,
+        messagesUp: 1,
+        messagesDown: 2,
+        by: "client",
+        cause: "client_close",
+        codeToClient: 1000,
+        codeToBackend: 4401,
+      },
+    },
+  ]);
+});
+
+test("a flood of refusals writes some lines at the code's level and counts the others", async () => {
+  const refusal = { detail: "", route: undefined, rule: undefined, clientAddress: "192.0.2.1", upgrade: true };
+  for (let i = 0; i < 100; i++) telemetry.refused({ ...refusal, code: "HF_NO_BACKEND", status: 503 });
+  expect(lines).toHaveLength(20);
+  expect(lines[0]).toMatchObject({ level: "warn", message: "request refused", fields: { code: "HF_NO_BACKEND" } });
+  expect(await samplesOf(METRICS.logLinesSuppressed)).toEqual(["holdfast_log_lines_suppressed_total 80"]);
+  expect(await samplesOf(METRICS.refusals)).toEqual(['holdfast_refusals_total{code="HF_NO_BACKEND"} 100']);
+});
+
+test("thousands of rules are written in slices, with turns for others between", async () => {
+  for (let i = 0; i < 5_000; i++) telemetry.handshakeSucceeded({ ...CHAT, route: `apps/chat-${i}` }, 1);
+  expect(await samplesOf(METRICS.tunnelsOpened)).toHaveLength(5_000);
+  expect(turns).toBeGreaterThan(10);
+});
+
+test("scrapes that come together share one answer", async () => {
+  const [first, second] = [metrics.render(), metrics.render()];
+  expect(second).toBe(first);
+  await first;
+});
+
+test("label values are escaped", async () => {
+  telemetry.handshakeSucceeded({ ...CHAT, rule: 'a"b\\c\nd' }, 1);
+  expect(await samplesOf(METRICS.tunnelsOpened)).toEqual([
+    'holdfast_tunnels_opened_total{route="apps/chat",rule="a\\"b\\\\c\\nd"} 1',
+  ]);
+});
+
+test("names begin with holdfast_ and end with a unit where they have one, labels are of a fixed set", () => {
+  const allowed = new Set("route rule upstream cause direction side code class state stat".split(" "));
+  for (const { name, type, labels } of Object.values<MetricDefinition>(METRICS)) {
+    expect(name).toMatch(/^holdfast_[a-z_]+$/);
+    expect(name.endsWith("_total")).toBe(type === "counter");
+    if (type === "histogram") expect(name).toMatch(/_seconds$/);
+    for (const label of labels) expect(allowed).toContain(label);
+  }
+});
+
+test("the registry is our own and holds the metrics of the process", async () => {
+  expect(defaultRegister.getMetricsAsArray()).toEqual([]);
+  expect(await metrics.render()).toMatch(/^process_cpu_user_seconds_total /m);
+});
+
+test("every family is described once, and the reference page has them all", async () => {
+  const described = [...(await metrics.render()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  expect(new Set(described).size).toBe(described.length);
+  const page = metricsReference();
+  for (const { name } of Object.values<MetricDefinition>(METRICS)) expect(page).toContain(`| \`${name}\` |`);
+});

@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { buildRouteGraph, type ClusterSnapshot, newGraphCache, resolveEndpoints } from "../../src/graph/index.ts";
+import type { CompiledEntry, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
+import { diffStatus } from "../../src/status/index.ts";
+import { snapshotOf } from "./folder-snapshot.ts";
+
+// A new case is a folder whose name is a sentence, with an in.yaml; `npx vitest run -u` writes its out.yaml.
+const cases = readdirSync(import.meta.dirname, { withFileTypes: true })
+  .filter((file) => file.isDirectory())
+  .map((folder) => folder.name)
+  .toSorted();
+
+describe("manifests and what they mean", () => {
+  test.for(cases.map((folder) => ({ name: folder.replaceAll("-", " "), folder })))("$name", async ({ folder }) => {
+    const file = (name: string): string => `${import.meta.dirname}/${folder}/${name}`;
+    const out = stringify(meaningOf(snapshotOf(readFileSync(file("in.yaml"), "utf8"))), { lineWidth: 0 });
+    expect(out.split("\n").length, "a case stays short").toBeLessThan(80);
+    await expect(out).toMatchFileSnapshot(file("out.yaml"));
+  });
+
+  test("there are cases", () => {
+    expect(cases.length).toBeGreaterThanOrEqual(12);
+  });
+});
+
+function meaningOf(snapshot: ClusterSnapshot): object {
+  const graph = buildRouteGraph(snapshot, { ingressClassName: "holdfast" }, newGraphCache());
+  const sortedHosts = [...graph.hosts].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    status: Object.fromEntries(
+      diffStatus(graph, new Map()).map(({ route, generation, conditions }) => [
+        route,
+        {
+          observedGeneration: generation,
+          conditions: conditions.map((c) => `${c.type} ${c.status} ${c.reason} ${c.message}`.trim()),
+        },
+      ]),
+    ),
+    hosts: Object.fromEntries(sortedHosts.map(([host, entries]) => [host, entries.map(summaryOf)])),
+    endpoints: Object.fromEntries(
+      [...graph.upstreams].toSorted().map((key) => [key, resolveEndpoints(snapshot, key).map(endpointText)]),
+    ),
+  };
+}
+
+function summaryOf({ match, rule }: CompiledEntry): object {
+  const { policy, rewrite } = rule;
+  const { plainHTTP, ...numbers } = policy;
+  return {
+    match: [
+      `${match.path.type} ${match.path.value}`,
+      ...match.headers.map(({ name, value }) => `header ${name}=${value}`),
+      ...match.queryParams.map(({ name, value }) => `query ${name}=${value}`),
+      ...(match.subprotocols.length > 0 ? [`subprotocol ${match.subprotocols.join(" or ")}`] : []),
+    ].join(", "),
+    rule: rule.id,
+    backends: rule.backends.map(({ upstream, weight }) => `${upstream} weight ${weight}`),
+    ...(rewrite?.path && { rewritePath: `${rewrite.path.type} ${rewrite.path.value}` }),
+    ...(rewrite?.host && { rewriteHost: rewrite.host }),
+    ...(rule.requestHeaders && { requestHeaders: editsText(rule.requestHeaders) }),
+    ...(rule.responseHeaders && { responseHeaders: editsText(rule.responseHeaders) }),
+    policy: [plainHTTP, ...Object.entries(numbers).map(([name, value]) => `${name} ${value}`)].join(", "),
+  };
+}
+
+function editsText({ set, add, remove }: HeaderEdits): string {
+  const text = (verb: string, pairs: readonly NameValue[]): string[] =>
+    pairs.map(({ name, value }) => `${verb} ${name}=${value}`);
+  return [...text("set", set), ...text("add", add), ...remove.map((name) => `remove ${name}`)].join(", ");
+}
+
+function endpointText({ address, port, podUid, ready, serving, terminating }: Endpoint): string {
+  const words = [ready && "ready", serving && "serving", terminating && "terminating", podUid && `pod ${podUid}`];
+  return [`${address} ${port}`, ...words.filter((word) => typeof word === "string")].join(", ");
+}
