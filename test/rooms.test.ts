@@ -22,7 +22,7 @@ function checkRooms(planted: Record<string, string>): { modules: number; broken:
     mkdirSync(dirname(join(tree, path)), { recursive: true });
     writeFileSync(join(tree, path), text);
   }
-  const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
+  const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs");
   const args = [bin, "src", "--config", "rooms.dependency-cruiser.cjs", "--output-type", "json"];
   const run = spawnSync(process.execPath, args, { cwd: tree, encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
   const { summary } = JSON.parse(run.stdout) as {

@@ -6,6 +6,12 @@ import { PortDataPlane } from "./port-data-plane.ts";
 import { ReportQueue } from "./report-queue.ts";
 import type { DataMessage } from "./thread-messages.ts";
 
+/** How often it is looked whether the number of the source's problems has changed. */
+const PROBLEM_CHECK_MS = 1_000;
+
+/** A source as it is used here: `problems` where it has a list of them. */
+type AnySource = ClusterSource & { problems?(): readonly unknown[] };
+
 /** The entry of the control thread: reads the source and makes the data thread follow, until it is told to stop. */
 async function main(port: MessagePort, config: ControlThreadConfig): Promise<void> {
   const stopping = new AbortController();
@@ -14,8 +20,9 @@ async function main(port: MessagePort, config: ControlThreadConfig): Promise<voi
   });
   const reports = new ReportQueue({ level: config.logLevel });
   const dataPlane = new PortDataPlane(port, reports);
+  const source = sourceOf(config, reports);
   const controller = new Controller({
-    source: sourceOf(config, reports),
+    source,
     dataPlane,
     status: new LogStatusWriter(reports),
     observer: {
@@ -28,14 +35,26 @@ async function main(port: MessagePort, config: ControlThreadConfig): Promise<voi
     options: { ingressClassName: config.ingressClass },
     now: () => performance.now(),
   });
+  const stopCounting = countProblems(source, reports);
   await controller.run(stopping.signal);
+  stopCounting();
   port.close();
 }
 
-function sourceOf({ source, dnsIntervalMs }: ControlThreadConfig, reports: ReportQueue): ClusterSource {
+function countProblems(source: AnySource, reports: ReportQueue): () => void {
+  let told: number | undefined;
+  const timer = setInterval(() => {
+    const count = source.problems?.().length ?? 0;
+    if (count !== told) reports.problems(count);
+    told = count;
+  }, PROBLEM_CHECK_MS);
+  return () => clearInterval(timer);
+}
+
+function sourceOf({ source, dnsIntervalMs }: ControlThreadConfig, reports: ReportQueue): AnySource {
   switch (source.kind) {
     case "files":
-      return new FolderSource({ dir: source.dir, log: reports, dnsIntervalMs });
+      return new FolderSource({ folder: source.dir, log: reports, dnsIntervalMs });
     case "manifests":
       return new ManifestSource({ objects: source.manifests, log: reports, dnsIntervalMs });
   }

@@ -47,7 +47,7 @@ export async function drain(options: ShutdownOptions): Promise<ShutdownResult> {
   const { plan, target, log, now } = options;
   const startedAtMs = now();
   const elapsed = (): number => now() - startedAtMs;
-  log.info({ ...plan, tunnels: target.tunnels.size }, "shutdown begins: not ready, still accepting");
+  log.info({ ...plan, tunnels: target.tunnels.size }, "shutdown begins");
   await until(options, () => elapsed() >= plan.graceMs);
   target.stopListening();
   log.info({ tunnels: target.tunnels.size, requests: target.openRequests }, "stopped listening");

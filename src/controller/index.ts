@@ -5,6 +5,7 @@
  * looks into what a change is about: it reads the snapshot again.
  */
 export { afterDelay } from "./after.ts";
+export { type ClusterObject, objectName } from "./cluster-object.ts";
 export { Controller, type ControllerParts } from "./controller.ts";
-export { type ClusterObject, objectName, ObjectStore } from "./object-store.ts";
+export { ObjectStore } from "./object-store.ts";
 export type * from "./types.ts";

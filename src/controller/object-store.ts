@@ -1,24 +1,10 @@
 import type { ClusterSnapshot, Kind, NamespacedName } from "../graph/index.ts";
+import { type ClusterObject, objectName } from "./cluster-object.ts";
 import { isSameJson } from "./same-json.ts";
 import { SliceIndex } from "./slice-index.ts";
 import type { ClusterChange } from "./types.ts";
 
-/** An object as far as a store looks at it; all else is for those who parse it. */
-export interface ClusterObject {
-  readonly metadata: {
-    readonly name: string;
-    /** Not said = `default`. */
-    readonly namespace?: string | undefined;
-    readonly labels?: Readonly<Record<string, string>> | null | undefined;
-  };
-}
-
 const NOTHING: readonly ClusterChange[] = [];
-
-/** `namespace/name` of an object. */
-export function objectName({ metadata }: ClusterObject): NamespacedName {
-  return `${metadata.namespace ?? "default"}/${metadata.name}`;
-}
 
 /**
  * The desired state as a source last read it, and what each change of it means. An object that says the same as the

@@ -1,5 +1,5 @@
 import type { NamespacedName } from "../graph/index.ts";
-import type { ClusterObject } from "./object-store.ts";
+import type { ClusterObject } from "./cluster-object.ts";
 
 /** Says to which Service a slice belongs (discovery.k8s.io/v1). */
 const SERVICE_NAME_LABEL = "kubernetes.io/service-name";

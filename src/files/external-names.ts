@@ -4,8 +4,8 @@ import { type DnsSlice, dnsSlices, externalServiceOf, type ExternalService } fro
 import { type HostAnswer, HostFollower, type HostFollowerOptions } from "./host-follower.ts";
 
 export interface ExternalNamesOptions extends Omit<HostFollowerOptions, "onAnswer"> {
-  /** The slices that the Service has from now on. */
-  readonly onSlices: (service: NamespacedName, slices: readonly DnsSlice[]) => void;
+  /** The slices that the Service has from now on; answers what is wrong with them. */
+  readonly onSlices: (service: NamespacedName, slices: readonly DnsSlice[]) => string | undefined;
   /** Why its host does not resolve; undefined = it does. */
   readonly onTrouble: (service: NamespacedName, message: string | undefined) => void;
 }
@@ -35,13 +35,13 @@ export class ExternalNames {
     if (before === undefined && after === undefined) return;
     if (after === undefined) this.#services.delete(name);
     else this.#services.set(name, after);
-    if (before?.hostname !== after?.hostname) {
-      if (before !== undefined) this.#leave(before.hostname, name);
-      // What another host answered says nothing about this one.
-      this.#options.onSlices(name, []);
+    if (before !== undefined && before.hostname !== after?.hostname) {
+      this.#leave(before.hostname, name);
       this.#options.onTrouble(name, undefined);
     }
-    if (after !== undefined) this.#join(after, name);
+    // The addresses of the host before stay until the new one has answered.
+    if (after === undefined) this.#options.onSlices(name, []);
+    else this.#join(after, name);
   }
 
   /** Resolves when every host followed now has answered or failed once. */
@@ -84,8 +84,9 @@ export class ExternalNames {
   #tell(name: NamespacedName, answer: HostAnswer): void {
     const service = this.#services.get(name);
     if (service === undefined) return;
-    if (answer.ok) this.#options.onSlices(name, dnsSlices(service, answer.addresses));
-    const trouble = answer.ok ? undefined : `externalName ${service.hostname} does not resolve: ${answer.message}`;
+    const trouble = answer.ok
+      ? this.#options.onSlices(name, dnsSlices(service, answer.addresses))
+      : `externalName ${service.hostname} does not resolve: ${answer.message}`;
     this.#options.onTrouble(name, trouble);
   }
 }

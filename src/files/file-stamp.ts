@@ -33,7 +33,8 @@ export const MOST_FILE_BYTES = 64 * 1024 * 1024;
 export function findAt(path: string): Found {
   try {
     const stats = statSync(path, { bigint: true });
-    if (stats.isDirectory()) return { kind: "folder", identity: identityOf(stats) };
+    // Inodes are used again at once, so that of a folder says little without the time it was made.
+    if (stats.isDirectory()) return { kind: "folder", identity: `${identityOf(stats)}:${stats.birthtimeNs}` };
     // A pipe or a device would keep whoever reads it waiting.
     if (!stats.isFile()) return { kind: "trouble", message: "is neither a file nor a folder" };
     return { kind: "file", stamp: stampOf(stats) };

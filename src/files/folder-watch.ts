@@ -1,8 +1,12 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 
-/** A name in a folder of the tree was touched; undefined = some name. */
-export type HintListener = (folder: string, name: string | undefined) => void;
+export interface FolderWatchListeners {
+  /** A name in a folder of the tree was touched; undefined = some name. */
+  readonly onHint: (folder: string, name: string | undefined) => void;
+  /** A folder cannot be watched. */
+  readonly onFailure: (error: unknown) => void;
+}
 
 /**
  * Watches folders. What it tells are hints to look again, never facts: events are merged, lost under load and different
@@ -10,14 +14,12 @@ export type HintListener = (folder: string, name: string | undefined) => void;
  */
 export class FolderWatch {
   readonly #root: string;
-  readonly #onHint: HintListener;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #listeners: FolderWatchListeners;
   readonly #watchers = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
 
-  constructor(root: string, onHint: HintListener, onFailure: (error: unknown) => void) {
+  constructor(root: string, listeners: FolderWatchListeners) {
     this.#root = root;
-    this.#onHint = onHint;
-    this.#onFailure = onFailure;
+    this.#listeners = listeners;
   }
 
   /** Whether a folder of that path is watched. */
@@ -25,23 +27,28 @@ export class FolderWatch {
     return this.#watchers.has(folder);
   }
 
+  /** Whether that very folder is watched under the path. */
+  isAt(folder: string, identity: string): boolean {
+    return this.#watchers.get(folder)?.identity === identity;
+  }
+
   /** Watches this folder; another identity under a known path is another folder. */
   add(folder: string, identity: string): void {
+    if (this.isAt(folder, identity)) return;
     const known = this.#watchers.get(folder);
-    if (known?.identity === identity) return;
     known?.watcher.close();
     this.#watchers.delete(folder);
     try {
       const watcher = watch(join(this.#root, folder), { persistent: true }, (_event, name) =>
-        this.#onHint(folder, name ?? undefined),
+        this.#listeners.onHint(folder, name ?? undefined),
       );
       watcher.on("error", () => {
         this.#drop(folder, watcher);
-        this.#onHint(folder, undefined);
+        this.#listeners.onHint(folder, undefined);
       });
       this.#watchers.set(folder, { identity, watcher });
     } catch (error) {
-      this.#onFailure(error);
+      this.#listeners.onFailure(error);
     }
   }
 

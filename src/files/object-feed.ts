@@ -26,15 +26,15 @@ export class ObjectFeed {
   readonly store = new ObjectStore();
   readonly #after: After;
   readonly #names: ExternalNames;
-  readonly #onTrouble: ObjectFeedOptions["onTrouble"];
   readonly #listeners: ((change: ClusterChange) => void)[] = [];
   /** Slices that DNS gave; those that somebody wrote are never touched. */
   readonly #dnsSlices = new Set<NamespacedName>();
+  #changes: ClusterChange[] = [];
+  #isApplying = false;
   #isTelling = false;
 
   constructor(options: ObjectFeedOptions) {
     this.#after = options.after ?? afterDelay;
-    this.#onTrouble = options.onTrouble;
     this.#names = new ExternalNames({
       resolve: options.resolve ?? resolveHost,
       after: this.#after,
@@ -62,21 +62,21 @@ export class ObjectFeed {
     this.#isTelling = true;
   }
 
-  /** Takes objects in and out, and tells once of each thing that changed. */
-  apply(change: { readonly put: readonly Put[]; readonly removed: readonly Removed[] }): void {
-    const changes: ClusterChange[] = [];
-    for (const { kind, object } of change.put) {
+  /** Takes objects in and out; tells of all that changed when everything is in place, of each thing once. */
+  apply({ put, removed }: { readonly put: readonly Put[]; readonly removed: readonly Removed[] }): void {
+    this.#isApplying = true;
+    for (const { kind, object } of put) {
       if (kind === "EndpointSlice") this.#dnsSlices.delete(objectName(object));
-      const said = this.store.put(kind, object);
-      changes.push(...said);
-      if (kind === "Service" && said.length > 0) this.#names.set(objectName(object), object);
+      this.#note(kind, objectName(object), this.store.put(kind, object));
     }
-    for (const { kind, name } of change.removed) {
-      const said = this.store.remove(kind, name);
-      changes.push(...said);
-      if (kind === "Service" && said.length > 0) this.#names.set(name, undefined);
-    }
-    this.#tell(changes);
+    for (const { kind, name } of removed) this.#note(kind, name, this.store.remove(kind, name));
+    this.#isApplying = false;
+    this.#tell();
+  }
+
+  #note(kind: Kind, name: NamespacedName, changes: readonly ClusterChange[]): void {
+    this.#changes.push(...changes);
+    if (kind === "Service" && changes.length > 0) this.#names.set(name, this.store.list(kind).get(name));
   }
 
   #stop(done: () => void): void {
@@ -85,27 +85,29 @@ export class ObjectFeed {
     done();
   }
 
-  #putDnsSlices(service: NamespacedName, slices: readonly DnsSlice[]): void {
-    const changes: ClusterChange[] = [];
+  #putDnsSlices(service: NamespacedName, slices: readonly DnsSlice[]): string | undefined {
     const kept = new Set(slices.map(objectName));
     for (const name of dnsSliceNames(service)) {
-      if (!kept.has(name) && this.#dnsSlices.delete(name)) changes.push(...this.store.remove("EndpointSlice", name));
+      if (!kept.has(name) && this.#dnsSlices.delete(name)) this.#changes.push(...this.store.remove("EndpointSlice", name));
     }
+    let trouble: string | undefined;
     for (const slice of slices) {
       const name = objectName(slice);
       if (!this.#dnsSlices.has(name) && this.store.list("EndpointSlice").has(name)) {
-        this.#onTrouble(service, `EndpointSlice ${name} exists already; addresses of the external name have no place`);
+        trouble = `EndpointSlice ${name} is defined already; what the external name resolves to has no place`;
         continue;
       }
       this.#dnsSlices.add(name);
-      changes.push(...this.store.put("EndpointSlice", slice));
+      this.#changes.push(...this.store.put("EndpointSlice", slice));
     }
-    this.#tell(changes);
+    if (!this.#isApplying) this.#tell();
+    return trouble;
   }
 
-  #tell(changes: readonly ClusterChange[]): void {
+  #tell(): void {
+    const distinct = new Map(this.#changes.map((change) => [keyOf(change), change]));
+    this.#changes = [];
     if (!this.#isTelling) return;
-    const distinct = new Map(changes.map((change) => [keyOf(change), change]));
     for (const change of distinct.values()) for (const listener of this.#listeners) listener(change);
   }
 }

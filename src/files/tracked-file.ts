@@ -61,7 +61,8 @@ export class TrackedFile {
   #look(options: LookOptions): Look {
     const found = findAt(this.#path);
     if (found.kind === "trouble") return this.#misread(found.message);
-    if (found.kind !== "file") return this.#lookAtNothing(options);
+    if (found.kind === "folder") return { kind: "gone" };
+    if (found.kind === "missing") return this.#lookAtNothing(options);
     const isKnown = found.stamp.version === this.#read?.stamp.version;
     if (isKnown && this.#read?.isYoung === false) return { kind: "same" };
     const isReplaced = this.#read !== undefined && this.#read.stamp.identity !== found.stamp.identity;

@@ -3,9 +3,11 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import {
+  atRest,
   Cleanups,
   closedPort,
   entry,
+  pour,
   rawClient,
   type StartedProxy,
   startHttp,
@@ -129,10 +131,10 @@ describe("connections", () => {
     let most = 0;
     const backend = await startHttp(cleanups, (request, response) => {
       most = Math.max(most, ++current);
-      setImmediate(() => {
+      setTimeout(() => {
         current--;
         response.end(`[${request.url}]`);
-      });
+      }, 20);
     });
     const proxy = await startProxy(cleanups, { backends: [backend.port] });
     const requests = [1, 2, 3, 4].map((n) => `GET /${n} HTTP/1.1\r\nHost: a.example\r\n\r\n`).join("");
@@ -243,7 +245,10 @@ describe("bodies", () => {
     const client = rawClient(cleanups, proxy.port, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
     client.socket.pause();
     await expect
-      .poll(() => (backendSocket?.writableLength ?? 0) > 0 && isStill(() => written), { timeout: 10_000 })
+      .poll(
+        atRest(() => written),
+        { timeout: 10_000 },
+      )
       .toBe(true);
     expect(written).toBeLessThan(40 * MEBIBYTE);
     client.socket.destroy();
@@ -260,10 +265,8 @@ describe("bodies", () => {
     });
     const head = `POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: ${200 * MEBIBYTE}\r\n\r\n`;
     const client = rawClient(cleanups, proxy.port, head);
-    const chunk = Buffer.alloc(MEBIBYTE);
-    for (let i = 0; i < 40; i++) client.send(chunk);
-    const taken = (): number => client.socket.bytesWritten - client.socket.writableLength;
-    await expect.poll(() => taken() > 0 && isStill(taken)).toBe(true);
+    const taken = pour(client.socket, 200 * MEBIBYTE);
+    await expect.poll(atRest(taken)).toBe(true);
     expect(taken()).toBeLessThan(30 * MEBIBYTE);
     expect(await client.whole).toContain("holdfast-error: HF_RESPONSE_TIMEOUT");
     expect(proxy.leases()).toEqual([0, 0]);
@@ -464,13 +467,4 @@ async function exchange(
   let text = "";
   for await (const chunk of response) text += String(chunk);
   return { status: response.statusCode, headers: response.headers, body: text };
-}
-
-let last = -1;
-/** Whether the number is what it was at the call before. */
-function isStill(current: () => number): boolean {
-  const now = current();
-  const still = now === last;
-  last = now;
-  return still;
 }

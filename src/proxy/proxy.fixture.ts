@@ -253,6 +253,30 @@ export function rawClient(cleanups: Cleanups, port: number, first = ""): RawClie
   return { socket, text: () => text, end: () => end, whole, send };
 }
 
+/** Writes so many bytes one chunk after the other; says how many the kernel has taken. */
+export function pour(socket: Socket, bytes: number): () => number {
+  const chunk = Buffer.alloc(64 * 1024, "a");
+  let taken = 0;
+  const next = (error?: Error | null): void => {
+    if (error) return;
+    taken += chunk.length;
+    if (taken < bytes) socket.write(chunk, next);
+  };
+  socket.write(chunk, next);
+  return () => taken;
+}
+
+/** True once the number is above 0 and what it was at the call before: to be polled until something has come to rest. */
+export function atRest(current: () => number): () => boolean {
+  let last = -1;
+  return () => {
+    const now = current();
+    const isAtRest = now > 0 && now === last;
+    last = now;
+    return isAtRest;
+  };
+}
+
 export const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 /** The answer to KEY (RFC 6455 1.3). */
 export const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";

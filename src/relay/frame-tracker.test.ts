@@ -203,6 +203,15 @@ describe("under any chunking the tracker knows what the reference knows", () => 
     );
   });
 
+  test.for([
+    { name: "an empty message", firstByte: 0x81 },
+    { name: "an empty Close", firstByte: 0x88 },
+  ])("$name that a backend masks, byte by byte, counts for nothing", ({ firstByte }) => {
+    const tracker = new FrameTracker("backend");
+    for (const byte of [firstByte, 0x80, 0, 0, 0, 0]) tracker.track(Uint8Array.of(byte));
+    expect(knownBy(tracker)).toMatchObject({ messages: 0, hasClose: false, isOpaque: true });
+  });
+
   test("when every header comes byte by byte", () => {
     for (const sender of ["client", "backend"] as const) {
       const frames = [{ payload: new Uint8Array(70_000) }, { opcode: 1, isFinal: false, payload: new Uint8Array(200) }];

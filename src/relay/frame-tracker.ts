@@ -231,6 +231,7 @@ export class FrameTracker {
 
   /** To the next part of a header in pieces, or to its payload. */
   #moveOn(): void {
+    if (this.isOpaque) return;
     if (this.#lengthBytesLeft > 0) {
       this.#phase = LENGTH_BYTES;
     } else if (this.#length > Number.MAX_SAFE_INTEGER) {
