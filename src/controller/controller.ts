@@ -10,15 +10,7 @@ import type { TableDelta } from "../routing/index.ts";
 import { afterDelay } from "./after.ts";
 import { EndpointRoad } from "./endpoint-road.ts";
 import { StatusRoad } from "./status-road.ts";
-import type {
-  After,
-  ClusterChange,
-  ClusterSource,
-  ControllerObserver,
-  DataPlane,
-  Log,
-  StatusWriter,
-} from "./types.ts";
+import type { After, ClusterChange, ClusterSource, ControllerObserver, DataPlane, Log, StatusWriter } from "./types.ts";
 import { Bell, pause, untilAborted } from "./waiting.ts";
 
 export interface ControllerParts {
@@ -174,7 +166,10 @@ export class Controller {
       return true;
     } catch (error) {
       for (const host of hosts.keys()) this.#doubtfulHosts.add(host);
-      this.#parts.log.warn({ err: error, generation: delta.generation }, "a table was not taken; it will be tried again");
+      this.#parts.log.warn(
+        { err: error, generation: delta.generation },
+        "a table was not taken; it will be tried again",
+      );
       this.#retryLater();
       return false;
     }

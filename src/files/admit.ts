@@ -94,7 +94,9 @@ function groupOf(apiVersion: string): string {
 }
 
 function listIssues(issues: readonly Issue[]): string {
-  const texts = issues.slice(0, MOST_ISSUES).map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
+  const texts = issues
+    .slice(0, MOST_ISSUES)
+    .map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
   if (issues.length > MOST_ISSUES) texts.push(`and ${issues.length - MOST_ISSUES} more`);
   return texts.join("; ");
 }

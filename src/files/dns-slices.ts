@@ -66,7 +66,9 @@ export function dnsSlices(service: ExternalService, addresses: readonly string[]
         metadata: { name, namespace: service.namespace, labels: { [SERVICE_NAME_LABEL]: service.name } },
         addressType,
         ports: service.ports,
-        endpoints: own.slice(0, MOST_ENDPOINTS).map((address) => ({ addresses: [address], conditions: { ready: true } })),
+        endpoints: own
+          .slice(0, MOST_ENDPOINTS)
+          .map((address) => ({ addresses: [address], conditions: { ready: true } })),
       },
     ];
   });

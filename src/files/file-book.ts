@@ -40,7 +40,10 @@ export class FileBook {
     const { claims, faults } = nextClaims(manifest.findings, this.#claims.of(file));
     this.#sayIgnored(file, manifest.findings);
     this.#claim(file, claims);
-    this.#problems.set(file, faults.map((fault) => ({ file, ...fault })));
+    this.#problems.set(
+      file,
+      faults.map((fault) => ({ file, ...fault })),
+    );
   }
 
   /** The file cannot be read; what it said last stays. */

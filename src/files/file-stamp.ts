@@ -49,7 +49,8 @@ export function readText(path: string, expected: FileStamp): FileText {
   try {
     const bytes = readBytes(path, expected);
     const after = findAt(path);
-    if (bytes === undefined || after.kind !== "file" || after.stamp.version !== expected.version) return { kind: "moved" };
+    if (bytes === undefined || after.kind !== "file" || after.stamp.version !== expected.version)
+      return { kind: "moved" };
     return decode(bytes);
   } catch (error) {
     return isMissing(error) ? { kind: "missing" } : { kind: "trouble", message: `cannot be read: ${describe(error)}` };

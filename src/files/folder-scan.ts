@@ -80,9 +80,11 @@ class Walk implements FolderScan {
       if (isManifestName(name)) this.#addFile(path);
       return;
     }
-    if (ancestors.includes(found.identity)) return this.#report(path, "is a link to a folder above it; it is not followed");
+    if (ancestors.includes(found.identity))
+      return this.#report(path, "is a link to a folder above it; it is not followed");
     if (ancestors.length > DEEPEST) return this.#report(path, `is more than ${DEEPEST} folders deep; it is not read`);
-    if (this.folders.size >= MOST_FOLDERS) return this.#report(path, `is beyond ${MOST_FOLDERS} folders; it is not read`);
+    if (this.folders.size >= MOST_FOLDERS)
+      return this.#report(path, `is beyond ${MOST_FOLDERS} folders; it is not read`);
     this.visit(path, [...ancestors, found.identity]);
   }
 

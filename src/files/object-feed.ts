@@ -1,4 +1,11 @@
-import { afterDelay, type ClusterChange, type ClusterObject, objectName, ObjectStore, type After } from "../controller/index.ts";
+import {
+  afterDelay,
+  type ClusterChange,
+  type ClusterObject,
+  objectName,
+  ObjectStore,
+  type After,
+} from "../controller/index.ts";
 import type { Kind, NamespacedName } from "../graph/index.ts";
 import { type DnsSlice, dnsSliceNames } from "./dns-slices.ts";
 import { ExternalNames } from "./external-names.ts";
@@ -88,7 +95,8 @@ export class ObjectFeed {
   #putDnsSlices(service: NamespacedName, slices: readonly DnsSlice[]): string | undefined {
     const kept = new Set(slices.map(objectName));
     for (const name of dnsSliceNames(service)) {
-      if (!kept.has(name) && this.#dnsSlices.delete(name)) this.#changes.push(...this.store.remove("EndpointSlice", name));
+      if (!kept.has(name) && this.#dnsSlices.delete(name))
+        this.#changes.push(...this.store.remove("EndpointSlice", name));
     }
     let trouble: string | undefined;
     for (const slice of slices) {

@@ -37,7 +37,8 @@ export class Problems {
       return;
     }
     this.#byTopic.delete(topic);
-    for (const file of new Set(before.map((problem) => problem.file))) this.#log.info({ file }, "manifest problem mended");
+    for (const file of new Set(before.map((problem) => problem.file)))
+      this.#log.info({ file }, "manifest problem mended");
   }
 }
 

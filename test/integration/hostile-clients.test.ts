@@ -207,6 +207,7 @@ describe("hostile clients", () => {
     expect(residentBytes(pid) - before).toBeLessThan(48 * 1024 * 1024);
     let received = 0;
     socket.on("data", (chunk: Buffer) => (received += chunk.length));
+    socket.resume();
     await expect.poll(() => received, { timeout: 60_000 }).toBeGreaterThanOrEqual(total);
     expect(residentBytes(pid) - before).toBeLessThan(128 * 1024 * 1024);
     socket.destroy();
