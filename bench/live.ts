@@ -11,7 +11,7 @@ import { WebSocket } from "ws";
 import { ArticleBackend } from "../test/integration/fixtures/article-backend.ts";
 import { serveFolder } from "../test/integration/fixtures/holdfast.ts";
 import { exchange } from "../test/integration/fixtures/raw.ts";
-import { Fleet } from "./fleet.ts";
+import { Fleet, ROUTES_PER_FILE, SLICES_PER_FILE } from "./fleet.ts";
 import { KeepAliveProbe } from "./keep-alive-probe.ts";
 
 const isQuick = process.argv.includes("--quick");
@@ -108,24 +108,23 @@ async function eventToLive(
   return Object.fromEntries(Object.entries(times).map(([kind, values]) => [kind, quantiles(values)]));
 }
 
-/** Round trips of 100 tunnels, 20 messages per second each, while `during` runs. */
+/** Round trips of 50 tunnels, 20 messages per second each, sent one by one over the time, while `during` runs. */
 async function roundTrips(http: string, during: () => Promise<void>): Promise<Quantiles> {
   const times: number[] = [];
   const sockets = await Promise.all(
-    Array.from({ length: 100 }, async () => {
+    Array.from({ length: 50 }, async () => {
       const socket = new WebSocket(`ws://${http}/`, { headers: { host: HOST } });
       await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
-      socket.on("message", (data) =>
-        times.push(performance.now() - Number((data as Buffer).toString().split(": ")[1])),
-      );
+      socket.on("message", (data) => {
+        times.push(performance.now() - Number((data as Buffer).toString().split(": ")[1]));
+      });
       return socket;
     }),
   );
   let closed = 0;
   for (const socket of sockets) socket.on("close", () => closed++);
-  const timer = setInterval(() => {
-    for (const socket of sockets) socket.send(String(performance.now()));
-  }, 50);
+  let turn = 0;
+  const timer = setInterval(() => sockets[turn++ % sockets.length]?.send(String(performance.now())), 1);
   await during();
   clearInterval(timer);
   if (closed > 0) throw new Error(`${closed} tunnels were closed`);
@@ -136,35 +135,33 @@ async function roundTrips(http: string, during: () => Promise<void>): Promise<Qu
 /** All routes edited over and over, and 500 endpoint changes per second in batches of 50. */
 async function storm(fleet: Fleet): Promise<{ reloads: number; endpointChanges: number }> {
   const until = performance.now() + STORM_SECONDS * 1_000;
-  let reloads = 0;
+  const routeFiles = Math.ceil(fleet.size / ROUTES_PER_FILE);
+  const sliceFiles = Math.ceil(fleet.size / SLICES_PER_FILE);
+  let routesWritten = 0;
   let endpointChanges = 0;
   const reload = async (): Promise<void> => {
-    while (performance.now() < until) {
-      reloads++;
-      for (let index = 500; index < ROUTES && performance.now() < until; index++)
-        await fleet.writeApp(index, { idleSeconds: reloads, lastEndpoint: 10 });
+    for (let file = 0; performance.now() < until; file++) {
+      await fleet.writeRoutes(file % routeFiles, 1 + Math.floor(file / routeFiles));
+      routesWritten += ROUTES_PER_FILE;
     }
   };
   const endpoints = async (): Promise<void> => {
     for (let batch = 0; performance.now() < until; batch++) {
       const next = performance.now() + 100;
-      for (let index = 0; index < 50; index++)
-        await fleet.writeApp((batch * 50 + index) % 500, { idleSeconds: 0, lastEndpoint: 11 + (batch % 200) });
-      endpointChanges += 50;
+      await fleet.writeSlices(batch % sliceFiles, 11 + (batch % 200));
+      endpointChanges += SLICES_PER_FILE;
       await delay(Math.max(0, next - performance.now()));
     }
   };
   await Promise.all([reload(), endpoints()]);
-  return { reloads, endpointChanges };
+  return { reloads: Math.round((routesWritten / fleet.size) * 10) / 10, endpointChanges };
 }
 
 async function eventLoopDelay(admin: string): Promise<Record<string, number>> {
   const text = await exchange(admin, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   const found: Record<string, number> = {};
-  for (const [, quantile, seconds] of text.matchAll(
-    /^holdfast_event_loop_delay_seconds\{quantile="([^"]+)"\} (\S+)$/gm,
-  ))
-    found[String(quantile)] = Math.round(Number(seconds) * 1e5) / 100;
+  for (const [, stat, seconds] of text.matchAll(/^holdfast_event_loop_delay_seconds\{stat="([^"]+)"\} (\S+)$/gm))
+    found[String(stat)] = Math.round(Number(seconds) * 1e5) / 100;
   return found;
 }
 
@@ -176,10 +173,7 @@ async function run(routes: number): Promise<Record<string, unknown>> {
   await fleet.write("probe-a.yaml", probeService("probe-a", a.port));
   await fleet.write("probe-b.yaml", probeService("probe-b", b.port));
   const began = performance.now();
-  const { holdfast, http, admin } = await serveFolder(fleet.path, {
-    args: ["--log-level", "warn"],
-    env: { HOLDFAST_LOG_LEVEL: "info" },
-  });
+  const { holdfast, http, admin } = await serveFolder(fleet.path);
   await using _ = holdfast;
   const startMs = Math.round(performance.now() - began);
   const live = await eventToLive(fleet, http, [a.port, b.port]);
@@ -199,7 +193,7 @@ async function run(routes: number): Promise<Record<string, unknown>> {
   });
   const eventLoopDelayMs = await eventLoopDelay(admin);
   console.log(
-    `while ${ROUTES - 500} routes were rewritten ${changed.reloads} times and ${changed.endpointChanges} endpoint changes came in ${STORM_SECONDS} s:`,
+    `${STORM_SECONDS} s in which all ${fleet.size} routes were reloaded ${changed.reloads} times and ${changed.endpointChanges} endpoints changed; ms:`,
   );
   console.table({
     "event-loop delay of the data thread, ms": eventLoopDelayMs,

@@ -14,7 +14,7 @@ export interface ClosableTunnel {
 }
 
 /** What is to be shut down. */
-export interface Drainable {
+interface Drainable {
   readonly tunnels: ReadonlySet<ClosableTunnel>;
   /** Handshakes and plain requests that are being answered. */
   readonly openRequests: number;

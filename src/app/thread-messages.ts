@@ -13,7 +13,7 @@ export interface HostPart {
   readonly hasMore: boolean;
 }
 
-export interface LogRecord {
+interface LogRecord {
   readonly kind: "log";
   readonly level: LogLevel;
   readonly fields: object;
@@ -42,7 +42,7 @@ export type ControlMessage =
 export type DataMessage = { readonly kind: "ack" } | { readonly kind: "stop" };
 
 /** The part of a MessagePort or a Worker that is used here. */
-export interface ThreadPort<In, Out> {
+interface ThreadPort<In, Out> {
   postMessage(message: Out): void;
   on(event: "message", listener: (message: In) => void): unknown;
 }

@@ -24,7 +24,11 @@ test.for<{ name: string; stream: string; want: DocumentText[] }>([
     ],
   },
   { name: "three dashes with text behind them are text", stream: "---a: 1\n", want: [{ text: "---a: 1\n", line: 1 }] },
-  { name: "three dashes that are indented are text", stream: "a: |\n  ---\n", want: [{ text: "a: |\n  ---\n", line: 1 }] },
+  {
+    name: "three dashes that are indented are text",
+    stream: "a: |\n  ---\n",
+    want: [{ text: "a: |\n  ---\n", line: 1 }],
+  },
   {
     name: "a marker in column 0 is one even in a block of text",
     stream: "a: |\n x\n---\nb: 2\n",
@@ -43,7 +47,11 @@ test.for<{ name: string; stream: string; want: DocumentText[] }>([
   },
   { name: "dots and nothing else are no document", stream: "...\n...\n", want: [] },
   { name: "a percent sign inside a document is text", stream: "a:\n%b\n", want: [{ text: "a:\n%b\n", line: 1 }] },
-  { name: "directives without a document are kept as a fault", stream: "%YAML 1.2\n", want: [{ text: "%YAML 1.2\n", line: 1 }] },
+  {
+    name: "directives without a document are kept as a fault",
+    stream: "%YAML 1.2\n",
+    want: [{ text: "%YAML 1.2\n", line: 1 }],
+  },
   {
     name: "lines may end as in Windows",
     stream: "a: 1\r\n---\r\nb: 2\r\n",

@@ -8,6 +8,8 @@ export interface FileStamp {
   readonly version: string;
   /** Milliseconds since 1970: when content or name last changed. */
   readonly changedMs: number;
+  /** Milliseconds since 1970: when content was last written. */
+  readonly modifiedMs: number;
   readonly sizeBytes: number;
 }
 
@@ -24,7 +26,7 @@ export type FileText =
   | { readonly kind: "missing" }
   | { readonly kind: "trouble"; readonly message: string };
 
-export const MOST_FILE_BYTES = 64 * 1024 * 1024;
+const MOST_FILE_BYTES = 64 * 1024 * 1024;
 
 // These calls are synchronous: the control thread has nothing to do until they return, and for thousands of small files
 // they take a tenth of the time that promises do.
@@ -98,6 +100,7 @@ function stampOf(stats: BigIntStats): FileStamp {
     identity,
     version: `${identity}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
     changedMs: Number(stats.mtimeMs > stats.ctimeMs ? stats.mtimeMs : stats.ctimeMs),
+    modifiedMs: Number(stats.mtimeMs),
     sizeBytes: Number(stats.size),
   };
 }

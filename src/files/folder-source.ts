@@ -50,7 +50,8 @@ export class FolderSource implements ClusterSource {
   readonly #due: DueList;
   readonly #files = new Map<string, TrackedFile>();
   #watchFailure: string | undefined;
-  #isRootGone = false;
+  /** What the folder was when it was listed last; undefined = gone. */
+  #rootIdentity: string | undefined;
   #isHurried = true;
   #keepUntilMs = 0;
   #lastScanMs = 0;
@@ -83,7 +84,7 @@ export class FolderSource implements ClusterSource {
     if (signal.aborted) return;
     signal.addEventListener("abort", () => this.#stop(), { once: true });
     this.#rescan();
-    const [unlistable] = this.#isRootGone ? this.problems() : [];
+    const [unlistable] = this.#rootIdentity === undefined ? this.problems() : [];
     if (unlistable !== undefined) throw new Error(`the folder ${this.#folder}: ${unlistable.message}`);
     while (this.#due.isDue() && !signal.aborted) {
       this.#turn();
@@ -170,7 +171,7 @@ export class FolderSource implements ClusterSource {
 
   #forget(path: string, nowMs: number): void {
     // With the whole folder gone, or just back, nobody deleted this file.
-    if (findAt(this.#folder).kind !== "folder") return this.#due.add(RESCAN, 0);
+    if (this.#isRootAnother()) return this.#due.add(RESCAN, 0);
     if (nowMs < this.#keepUntilMs) return this.#due.add(path, this.#keepUntilMs - nowMs);
     this.#files.delete(path);
     this.#book.forget(path);
@@ -189,17 +190,23 @@ export class FolderSource implements ClusterSource {
     const scan = scanFolder(this.#folder, (folder, identity) => this.#watch.add(folder, identity));
     if (scan === undefined) {
       this.#watch.close();
-      this.#isRootGone = true;
+      this.#rootIdentity = undefined;
       const message = "the folder is gone or cannot be listed; what it said last stays in force";
       this.#book.setFolderProblems([{ file: "", line: 0, message }]);
       return;
     }
-    if (this.#isRootGone) this.#keepUntilMs = this.#now() + REFILL_MS;
-    this.#isRootGone = false;
+    const rootIdentity = scan.folders.get("");
+    if (!this.#isHurried && rootIdentity !== this.#rootIdentity) this.#keepUntilMs = this.#now() + REFILL_MS;
+    this.#rootIdentity = rootIdentity;
     this.#watch.keepOnly(scan.folders);
     this.#book.setFolderProblems([...scan.problems, ...this.#watchProblems()]);
     for (const path of scan.files) this.#due.add(path, 0);
     for (const path of this.#files.keys()) this.#due.add(path, 0);
+  }
+
+  #isRootAnother(): boolean {
+    const found = findAt(this.#folder);
+    return (found.kind === "folder" ? found.identity : undefined) !== this.#rootIdentity;
   }
 
   #watchProblems(): readonly Problem[] {
@@ -212,9 +219,7 @@ export class FolderSource implements ClusterSource {
   /** Nothing tells that a missing folder is back, or that a link to the folder leads elsewhere now. */
   #checkRootLater(): void {
     this.#cancelRootCheck = this.#after(Math.min(ROOT_CHECK_MS, this.#rescanIntervalMs), () => {
-      const found = findAt(this.#folder);
-      const isAnother = found.kind === "folder" ? !this.#watch.isAt("", found.identity) : !this.#isRootGone;
-      if (isAnother || this.#now() - this.#lastScanMs >= this.#rescanIntervalMs) this.#due.add(RESCAN, 0);
+      if (this.#isRootAnother() || this.#now() - this.#lastScanMs >= this.#rescanIntervalMs) this.#due.add(RESCAN, 0);
       this.#checkRootLater();
     });
   }

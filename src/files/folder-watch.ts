@@ -27,15 +27,10 @@ export class FolderWatch {
     return this.#watchers.has(folder);
   }
 
-  /** Whether that very folder is watched under the path. */
-  isAt(folder: string, identity: string): boolean {
-    return this.#watchers.get(folder)?.identity === identity;
-  }
-
   /** Watches this folder; another identity under a known path is another folder. */
   add(folder: string, identity: string): void {
-    if (this.isAt(folder, identity)) return;
     const known = this.#watchers.get(folder);
+    if (known?.identity === identity) return;
     known?.watcher.close();
     this.#watchers.delete(folder);
     try {

@@ -71,8 +71,10 @@ function lineOfItem(document: Document, text: string, index: number): number | u
   return isNode(item) && item.range ? lineAt(text, item.range[0]) : undefined;
 }
 
+/** A fault at the very end is one of the last line that says something. */
 function lineAt(text: string, offset: number): number {
+  const end = Math.min(offset, text.trimEnd().length);
   let line = 0;
-  for (let at = text.indexOf("\n"); at !== -1 && at < offset; at = text.indexOf("\n", at + 1)) line += 1;
+  for (let at = text.indexOf("\n"); at !== -1 && at < end; at = text.indexOf("\n", at + 1)) line += 1;
   return line;
 }

@@ -21,12 +21,17 @@ export interface LookOptions {
 
 /** An editor that writes in place, or moves the old file away first, is done well before. */
 const QUIET_MS = 25;
+/** Longer than a new file waits, so that what is moved from one file to another is never missing. */
+const GONE_MS = 50;
 /** An empty file, or one whose last line has no end, is probably not finished. */
 const UNFINISHED_MS = 250;
 /** Whoever writes without a pause is read after this long all the same. */
 const LONGEST_WAIT_MS = 5000;
 /** File systems tell changes within a few milliseconds not apart: a version this young may not be the last of its stamp. */
 const YOUNG_MS = 50;
+
+type Version = Pick<FileStamp, "version" | "modifiedMs">;
+const NOTHING: Version = { version: "missing", modifiedMs: Number.POSITIVE_INFINITY };
 
 /**
  * One path of the folder over time: says when its content is worth reading, and reads it. A file that was replaced (a new
@@ -66,7 +71,7 @@ export class TrackedFile {
     const isKnown = found.stamp.version === this.#read?.stamp.version;
     if (isKnown && this.#read?.isYoung === false) return { kind: "same" };
     const isReplaced = this.#read !== undefined && this.#read.stamp.identity !== found.stamp.identity;
-    const wait = this.#waitFor(found.stamp.version, isReplaced ? 0 : QUIET_MS, options);
+    const wait = this.#waitFor(found.stamp, isReplaced ? 0 : QUIET_MS, options);
     return wait ?? this.#readNow(found.stamp, isReplaced, options);
   }
 
@@ -76,7 +81,7 @@ export class TrackedFile {
     if (content.kind === "missing") return this.#lookAtNothing(options);
     if (content.kind === "moved") return { kind: "wait", delayMs: QUIET_MS };
     const unfinishedMs = isReplaced && content.text !== "" ? QUIET_MS : UNFINISHED_MS;
-    const wait = isFinished(content.text) ? undefined : this.#waitFor(stamp.version, unfinishedMs, options);
+    const wait = isFinished(content.text) ? undefined : this.#waitFor(stamp, unfinishedMs, options);
     if (wait !== undefined) return wait;
     this.#read = { stamp, isYoung: Math.abs(options.wallMs - stamp.changedMs) < YOUNG_MS };
     return content;
@@ -84,7 +89,7 @@ export class TrackedFile {
 
   /** It may come back in a moment: some editors move a file away before they write it anew. */
   #lookAtNothing(options: LookOptions): Look {
-    const wait = this.#waitFor("missing", QUIET_MS, options);
+    const wait = this.#waitFor(NOTHING, GONE_MS, options);
     if (wait !== undefined) return wait;
     return isLink(this.#path) ? this.#misread("is a link that leads nowhere") : { kind: "gone" };
   }
@@ -95,14 +100,16 @@ export class TrackedFile {
   }
 
   /** undefined: that version has been quiet for so long, or nobody may wait any longer. */
-  #waitFor(version: string, quietMs: number, { nowMs, isHurried }: LookOptions): Look | undefined {
+  #waitFor({ version, modifiedMs }: Version, quietMs: number, options: LookOptions): Look | undefined {
+    const { nowMs, wallMs, isHurried } = options;
     if (this.#seen?.version !== version) {
       const firstMs = this.#seen?.firstMs ?? nowMs;
       this.#seen = { version, firstMs, quietSinceMs: this.#seen === undefined ? (this.#hintedMs ?? nowMs) : nowMs };
     }
     if (isHurried || nowMs - this.#seen.firstMs >= LONGEST_WAIT_MS) return undefined;
-    const delayMs = quietMs - (nowMs - this.#seen.quietSinceMs);
-    return delayMs > 0 ? { kind: "wait", delayMs } : undefined;
+    // A file that was moved here may have been finished long ago.
+    const delayMs = quietMs - Math.max(nowMs - this.#seen.quietSinceMs, wallMs - modifiedMs);
+    return delayMs > 0 ? { kind: "wait", delayMs: Math.min(delayMs, quietMs) } : undefined;
   }
 }
 
