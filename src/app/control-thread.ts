@@ -5,6 +5,7 @@ import type { ControlThreadConfig } from "./control-config.ts";
 import { PortDataPlane } from "./port-data-plane.ts";
 import { ReportQueue } from "./report-queue.ts";
 import type { DataMessage } from "./thread-messages.ts";
+import { stepBack } from "./thread-priority.ts";
 
 /** How often it is looked whether the number of the source's problems has changed. */
 const PROBLEM_CHECK_MS = 1_000;
@@ -14,6 +15,7 @@ type AnySource = ClusterSource & { problems?(): readonly unknown[] };
 
 /** The entry of the control thread: reads the source and makes the data thread follow, until it is told to stop. */
 async function main(port: MessagePort, config: ControlThreadConfig): Promise<void> {
+  stepBack();
   const stopping = new AbortController();
   port.on("message", (message: DataMessage) => {
     if (message.kind === "stop") stopping.abort();

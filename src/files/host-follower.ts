@@ -59,7 +59,7 @@ export class HostFollower {
 
   #askNext(): void {
     for (const hostname of this.#waiting) {
-      
+      if (this.#underWay >= MOST_AT_ONCE) return;
       this.#waiting.delete(hostname);
       this.#underWay += 1;
       void this.#ask(hostname, this.#hosts.get(hostname));
