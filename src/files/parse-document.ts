@@ -8,7 +8,7 @@ export type ParsedDocument =
   | { readonly ok: false; readonly line: number; readonly message: string };
 
 /** Where an item of the document's `items` begins. */
-export type LineOfItem = (index: number) => number;
+type LineOfItem = (index: number) => number;
 
 /** The tree of a YAML document takes many times its text; what is larger than this can be written as JSON. */
 const MOST_YAML_BYTES = 8 * 1024 * 1024;

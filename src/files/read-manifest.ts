@@ -9,14 +9,14 @@ export type Manifest =
   | { readonly ok: true; readonly findings: readonly Finding[] }
   | { readonly ok: false; readonly faults: readonly ManifestFault[] };
 
-export interface ManifestFault {
+interface ManifestFault {
   /** From 1. */
   readonly line: number;
   readonly message: string;
 }
 
 /** What reading made of a document, lines counted from its beginning. */
-export type ReadDocument =
+type ReadDocument =
   | { readonly ok: true; readonly findings: readonly Finding[] }
   | { readonly ok: false; readonly fault: ManifestFault };
 
