@@ -182,7 +182,7 @@ async function run(routes: number): Promise<Record<string, unknown>> {
   await fleet.write("probe.yaml", probeRoute("/", [1, 0]));
   await fleet.write("probe-a.yaml", probeService("probe-a", a.port));
   await delay(1_000);
-  const quiet = await roundTrips(http, async () => void (await delay(STORM_SECONDS * 500)));
+  const quiet = await roundTrips(http, () => delay(STORM_SECONDS * 500));
   await eventLoopDelay(admin);
   let changed = { reloads: 0, endpointChanges: 0 };
   const stormy = await roundTrips(http, async () => {

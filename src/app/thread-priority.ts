@@ -12,7 +12,8 @@ const STEP = 5;
 export function stepBack(): void {
   try {
     const threadId = Number(basename(readlinkSync("/proc/thread-self")));
-    if (threadId > 0 && threadId !== process.pid) setPriority(threadId, Math.min(getPriority(threadId) + STEP, constants.priority.PRIORITY_LOW));
+    if (threadId > 0 && threadId !== process.pid)
+      setPriority(threadId, Math.min(getPriority(threadId) + STEP, constants.priority.PRIORITY_LOW));
   } catch {
     // Only comfort: every guarantee holds without it.
   }

@@ -1,7 +1,7 @@
 import { parseEndpointSlice } from "../api/index.ts";
 
 /** A TCP port of a slice. */
-export interface SlicePort {
+interface SlicePort {
   /** The name of the Service's port; "" when that has none. */
   readonly name: string;
   /** undefined = every port. */
@@ -9,7 +9,7 @@ export interface SlicePort {
 }
 
 /** One address of a slice, its conditions as consumers are to read them. */
-export interface SliceEndpoint {
+interface SliceEndpoint {
   readonly address: string;
   readonly podUid: string | undefined;
   readonly ready: boolean;

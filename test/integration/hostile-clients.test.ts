@@ -1,27 +1,18 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { ArticleBackend } from "./fixtures/article-backend.ts";
 import { type HoldfastProcess, proxyTo } from "./fixtures/holdfast.ts";
+import { descriptors, residentBytes } from "./fixtures/process-facts.ts";
 import { dialRaw, exchange } from "./fixtures/raw.ts";
 
 const UPGRADE =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
-function descriptors(pid: number | undefined): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-function residentBytes(pid: number | undefined): number {
-  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Number(match?.[1]) * 1024;
-}
-
 /** A client whose tunnel must outlive whatever the others do. */
-async function witness(http: string): Promise<{ answer(text: string): Promise<string>; socket: WebSocket }> {
+async function witness(http: string): Promise<{ answer: (text: string) => Promise<string>; socket: WebSocket }> {
   const socket = new WebSocket(`ws://${http}/`);
   await once(socket, "open");
   return {
