@@ -23,6 +23,8 @@ export interface ProxyLimits {
   readonly maxEarlyBytes: number;
   /** How long the peer's end of a connection is waited for after ours. Default 5 s. */
   readonly lingerMs: number;
+  /** How long a client may take to read the end of its last answer, or a backend's refusal of its handshake. Default 60 s. */
+  readonly slowReaderMs: number;
 }
 
 export const DEFAULT_LIMITS: ProxyLimits = {
@@ -34,6 +36,7 @@ export const DEFAULT_LIMITS: ProxyLimits = {
   maxDials: 5,
   maxEarlyBytes: 64 * 1024,
   lingerMs: 5_000,
+  slowReaderMs: 60_000,
 };
 
 /** What every request needs on its way; one for the listener's life. */

@@ -1,5 +1,8 @@
 import type { Socket } from "node:net";
 
+/** Many small chunks cost more memory than their bytes say. */
+const MAX_CHUNKS = 1024;
+
 /**
  * Reads a client's socket while its handshake is under way: what it sends belongs to the tunnel, and its end or its
  * failure must be seen at once. Reading rests at `maxBytes`; from then on only the kernel knows whether it is there.
@@ -40,6 +43,6 @@ export class EarlyBytes {
   #keep(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes >= this.#maxBytes) this.#socket.pause();
+    if (this.#bytes >= this.#maxBytes || this.#chunks.length >= MAX_CHUNKS) this.#socket.pause();
   }
 }

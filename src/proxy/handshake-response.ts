@@ -3,7 +3,7 @@ import { hasUpgradeOption } from "./field-names.ts";
 import { namesToken } from "./field-syntax.ts";
 import { extensionNames } from "./handshake-request.ts";
 import { editHeaders } from "./header-edits.ts";
-import { endToEnd, valuesOf, type ResponseShape } from "./response-headers.ts";
+import { endToEnd, type ResponseShape, valuesOf, withoutLength } from "./response-headers.ts";
 import { viaElement } from "./forwarded.ts";
 import type { HeaderPair, OfferedHandshake } from "./types.ts";
 
@@ -34,7 +34,7 @@ export function checkSwitch(
 ): SwitchCheck {
   const detail = switchFault(offered, headers);
   if (detail !== undefined) return { ok: false, detail };
-  const passed = endToEnd(headers).filter(([name]) => name.toLowerCase() !== "content-length");
+  const passed = withoutLength(endToEnd(headers));
   return {
     ok: true,
     headers: [

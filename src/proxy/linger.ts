@@ -1,25 +1,25 @@
 import type { Socket } from "node:net";
-import type { TimerWheel } from "../relay/index.ts";
+import type { DataPath, ProxyLimits } from "./data-path.ts";
 
-export interface LingerOptions {
-  readonly wheel: TimerWheel;
-  /** Milliseconds for the peer to end its half once all of ours is sent. */
-  readonly lingerMs: number;
+export interface LingerOptions extends Pick<DataPath, "wheel"> {
+  readonly limits: Pick<ProxyLimits, "lingerMs" | "slowReaderMs">;
 }
 
 /**
  * Ends our half, then reads and discards until the peer ends its own or the time is over. Closing with unread bytes
  * makes the kernel send RST, which can take the answer away from under the peer's hands (RFC 9112 9.6).
  */
-export function linger(socket: Socket, { wheel, lingerMs }: LingerOptions): void {
+export function linger(socket: Socket, { wheel, limits }: LingerOptions): void {
   if (socket.destroyed) return;
   socket.resume();
-  const wait = (): void => {
-    if (socket.destroyed) return;
-    const timer = wheel.schedule(lingerMs, () => socket.destroy());
-    socket.once("close", () => wheel.cancel(timer));
-  };
-  if (socket.writableFinished) wait();
-  else socket.once("finish", wait);
+  const drop = (): void => void socket.destroy();
+  let timer = wheel.schedule(socket.writableFinished ? limits.lingerMs : limits.slowReaderMs, drop);
+  if (!socket.writableFinished) {
+    socket.once("finish", () => {
+      wheel.cancel(timer);
+      if (!socket.destroyed) timer = wheel.schedule(limits.lingerMs, drop);
+    });
+  }
+  socket.once("close", () => wheel.cancel(timer));
   socket.end();
 }

@@ -9,7 +9,7 @@ import type { Turn } from "./connections.ts";
 import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
 import { refuseResponse, withConnection } from "./refuse.ts";
 import { hasBody, RequestBody } from "./request-body.ts";
-import { responseHeaders, valuesOf } from "./response-headers.ts";
+import { answerFault, responseHeaders, valuesOf } from "./response-headers.ts";
 import type { HeaderPair, OutgoingHead } from "./types.ts";
 
 export interface PlainRequest {
@@ -202,9 +202,8 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     const { request, response } = this.#in;
     const rule = this.#rule;
     if (rule === undefined) return;
-    const coding = valuesOf(received, "transfer-encoding").join(",").trim().toLowerCase();
-    if (coding !== "" && coding !== "chunked")
-      return this.#fail("HF_BACKEND_BAD_RESPONSE", "an unknown transfer coding");
+    const fault = answerFault(status, received);
+    if (fault !== undefined) return this.#fail("HF_BACKEND_BAD_RESPONSE", fault);
     // An answer before the end of the upload: what is still coming is discarded, and the connection with it.
     if (!request.complete) response.shouldKeepAlive = false;
     const { pseudonym, observer, now } = this.#path;
@@ -272,9 +271,13 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   }
 }
 
-function codeOf(error: Error): ProxyErrorCode {
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
-    return "HF_BACKEND_BAD_RESPONSE";
-  const isMisbehaviour = error instanceof errors.SocketError && error.message.startsWith("bad ");
-  return isMisbehaviour ? "HF_BACKEND_BAD_RESPONSE" : "HF_BACKEND_RESET";
+function codeOf(error: NodeJS.ErrnoException): ProxyErrorCode {
+  const isMisread =
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError ||
+    // undici asserts what a status may be.
+    error.code === "ERR_ASSERTION" ||
+    (error instanceof errors.SocketError && error.message.startsWith("bad "));
+  return isMisread ? "HF_BACKEND_BAD_RESPONSE" : "HF_BACKEND_RESET";
 }

@@ -18,7 +18,9 @@ export interface ResponseShape {
  * apply. Content-Length stays where it is single and true; without it the writer frames the body.
  */
 export function responseHeaders(status: number, headers: readonly HeaderPair[], shape: ResponseShape): HeaderPair[] {
-  const edited = editHeaders(endToEnd(headers), shape.edits);
+  const kept = endToEnd(headers);
+  // RFC 9110 8.6: a 204 has no length, whatever the backend says.
+  const edited = editHeaders(status === 204 ? withoutLength(kept) : kept, shape.edits);
   if (status === 426) edited.push(...upgradeOffer(headers));
   edited.push(["Via", viaElement("1.1", shape.pseudonym)]);
   return edited;
@@ -49,6 +51,20 @@ export function endToEnd(headers: readonly HeaderPair[]): HeaderPair[] {
     kept.push(pair);
   }
   return kept;
+}
+
+export function withoutLength(headers: readonly HeaderPair[]): HeaderPair[] {
+  return headers.filter(([name]) => name.toLowerCase() !== "content-length");
+}
+
+/**
+ * Why a backend's final answer cannot be passed on, or undefined: its status is none (RFC 9110 15), or its body is
+ * coded for this hop in a way that is not undone here.
+ */
+export function answerFault(status: number, headers: readonly HeaderPair[]): string | undefined {
+  if (status < 200 || status > 999) return "the status is not one of a final answer";
+  const coding = valuesOf(headers, "transfer-encoding").join(",").trim().toLowerCase();
+  return coding === "" || coding === "chunked" ? undefined : "an unknown transfer coding";
 }
 
 /** Every value under a name (lower case), in order. */

@@ -171,8 +171,7 @@ export class ProxyServer {
 
   #onConnection(socket: Socket): void {
     socket.on("error", () => {});
-    const { wheel, limits } = this.#path;
-    this.#connections.set(socket, new ClientConnection(socket, { wheel, lingerMs: limits.lingerMs }));
+    this.#connections.set(socket, new ClientConnection(socket, this.#path));
     socket.once("close", () => this.#connections.delete(socket));
   }
 
@@ -270,11 +269,10 @@ export class ProxyServer {
   #refuseConnection(connection: ClientConnection, code: ProxyErrorCode, detail: string): void {
     const { socket, clientAddress, hasAnswered } = connection;
     if (!connection.giveUp()) return void socket.resume();
-    const { observer, wheel, limits } = this.#path;
-    tellRefused(observer, { code, detail, rule: undefined, clientAddress, isUpgrade: false });
+    tellRefused(this.#path.observer, { code, detail, rule: undefined, clientAddress, isUpgrade: false });
     if (hasAnswered) return void socket.destroy();
     const text = { code, detail, headers: answerHeaders(code), accept: undefined };
-    refuseSocket(socket, text, { wheel, lingerMs: limits.lingerMs });
+    refuseSocket(socket, text, this.#path);
   }
 }
 

@@ -12,7 +12,7 @@ import { checkSwitch } from "./handshake-response.ts";
 import { linger } from "./linger.ts";
 import type { LiveRules } from "./live-rules.ts";
 import { formatHead, refuseSocket, withConnection } from "./refuse.ts";
-import { refusalHeaders } from "./response-headers.ts";
+import { answerFault, refusalHeaders } from "./response-headers.ts";
 import type { Decision, HeaderPair } from "./types.ts";
 
 export interface UpgradeRequest {
@@ -98,10 +98,9 @@ export class UpgradeHandshake {
     if (!this.#finish("lost")) return;
     this.#stopBackend();
     const { request, socket, clientAddress } = this.#in;
-    const { observer, wheel, limits } = this.#path;
-    tellRefused(observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: true });
+    tellRefused(this.#path.observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: true });
     const { accept } = request.headers;
-    refuseSocket(socket, { code, detail, headers, accept }, { wheel, lingerMs: limits.lingerMs });
+    refuseSocket(socket, { code, detail, headers, accept }, this.#path);
   }
 
   #open(decision: TunnelDecision): void {
@@ -178,19 +177,25 @@ export class UpgradeHandshake {
   /** The backend says no: its answer goes on with its body, framed by its length or by our end of the connection. */
   #passRefusal(decision: TunnelDecision, response: IncomingMessage): void {
     const { rule } = decision.entry;
+    const status = response.statusCode ?? 0;
+    const received = pairsOf(response.rawHeaders);
+    const fault = answerFault(status, received);
+    if (fault !== undefined) return this.refuse("HF_BACKEND_BAD_RESPONSE", fault);
     const lease = this.#lease;
     this.#lease = undefined;
     if (!this.#finish("refused")) return;
     const { socket } = this.#in;
     const { observer, wheel, limits, now } = this.#path;
-    const status = response.statusCode ?? 502;
-    const headers = refusalHeaders(status, pairsOf(response.rawHeaders), this.#shape(rule));
+    const headers = refusalHeaders(status, received, this.#shape(rule));
     socket.write(formatHead(status, safeReason(response.statusMessage), withConnection(headers, "close")), "latin1");
     const durationMs = now() - this.#startedAtMs;
     observer.forwarded({ route: rule.route, rule: rule.rule, status, durationMs, upgrade: true });
     response.pipe(socket, { end: false });
-    response.once("end", () => linger(socket, { wheel, lingerMs: limits.lingerMs }));
+    // Neither a backend that never ends its refusal nor a client that never reads it keeps the lease.
+    const timer = wheel.schedule(limits.slowReaderMs, () => socket.resetAndDestroy());
+    response.once("end", () => linger(socket, this.#path));
     response.once("close", () => {
+      wheel.cancel(timer);
       lease?.release("refused");
       // Without a length the end of the connection is the end of the body: only RST says that it is not.
       if (!response.complete) socket.resetAndDestroy();
