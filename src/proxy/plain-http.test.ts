@@ -357,6 +357,18 @@ describe("failures", () => {
       code: "HF_BACKEND_BAD_RESPONSE",
       status: 502,
     },
+    {
+      name: "says two lengths",
+      answer: "HTTP/1.1 200 X\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+      code: "HF_BACKEND_BAD_RESPONSE",
+      status: 502,
+    },
+    {
+      name: "answers with a status of two digits",
+      answer: "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n",
+      code: "HF_BACKEND_BAD_RESPONSE",
+      status: 502,
+    },
   ])("a backend that $name is a $status, and the connection goes on", async ({ answer, code, status }) => {
     await using cleanups = new Cleanups();
     const port =

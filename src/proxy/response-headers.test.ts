@@ -96,6 +96,11 @@ describe("Content-Length", () => {
   });
 });
 
+test("a 204 has no Content-Length, a 304 keeps the one it speaks of", () => {
+  expect(responseHeaders(204, [["Content-Length", "5"]], SHAPE)).toEqual([VIA]);
+  expect(responseHeaders(304, [["Content-Length", "5"]], SHAPE)).toEqual([["Content-Length", "5"], VIA]);
+});
+
 test("the rule's edits apply before our Via", () => {
   const edits = { set: [{ name: "Server", value: "x" }], add: [{ name: "X-A", value: "1" }], remove: ["x-powered-by"] };
   const headers: HeaderPair[] = [

@@ -213,6 +213,16 @@ describe("answers that are none", () => {
       answer: `HTTP/1.1 200 OK\r\nA: ${"x".repeat(100_000)}\r\n\r\n`,
       code: "HF_BACKEND_BAD_RESPONSE",
     },
+    {
+      name: "a body in an unknown coding",
+      answer: "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+      code: "HF_BACKEND_BAD_RESPONSE",
+    },
+    {
+      name: "a status of two digits",
+      answer: "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n",
+      code: "HF_BACKEND_BAD_RESPONSE",
+    },
   ])("$name is a 502, and the client never sees a 101", async ({ answer, code }) => {
     await using cleanups = new Cleanups();
     let backend: Socket | undefined;
