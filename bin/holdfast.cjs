@@ -23,7 +23,13 @@ if (running < needed) {
 } else if (!fs.existsSync(entry)) {
   fail("Holdfast is not built yet: run npm run build first.");
 } else {
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, endUnlessHeard);
   void import(url.pathToFileURL(entry).href);
+}
+
+/** As PID 1 a signal that nobody listens for does nothing, and while the modules load nobody else does. */
+function endUnlessHeard(signal) {
+  if (process.listenerCount(signal) === 1) process.exit(0);
 }
 
 function fail(text) {

@@ -44,3 +44,16 @@ test("a hostile object gives a short list of issues", () => {
   expect(parsed.ok).toBe(false);
   if (!parsed.ok) expect(parsed.issues.length).toBe(33);
 });
+
+test("what is of the wrong type gets one issue, not its measures too", () => {
+  const route = {
+    apiVersion: "holdfast.dev/v1alpha1",
+    kind: "WebSocketRoute",
+    metadata: { name: "chat" },
+    spec: { rules: "a text that is longer than sixteen characters" },
+  };
+  expect(parseWebSocketRoute(route)).toEqual({
+    ok: false,
+    issues: [{ field: "spec.rules", message: "must be a list, not a text" }],
+  });
+});

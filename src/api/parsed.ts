@@ -19,7 +19,15 @@ const MOST_ISSUES = 32;
 /** Reads `object` by a schema; what is wrong with it in our words. */
 export function parseBy<Schema extends z.ZodType>(schema: Schema, object: unknown): Parsed<z.output<Schema>> {
   const result = schema.safeParse(object, { error: describeIssue });
-  return result.success ? { ok: true, value: result.data } : refuse(result.error.issues.flatMap(toIssues));
+  return result.success
+    ? { ok: true, value: result.data }
+    : refuse(withoutEchoes(result.error.issues).flatMap(toIssues));
+}
+
+/** What is of the wrong type is not measured too: zod counts the characters of a text where a list is due. */
+function withoutEchoes(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  const mistyped = new Set(issues.flatMap(({ code, path }) => (code === "invalid_type" ? [fieldPath(path)] : [])));
+  return issues.filter(({ code, path }) => code === "invalid_type" || !mistyped.has(fieldPath(path)));
 }
 
 /** A refusal with the first of the issues. */

@@ -4,6 +4,7 @@ import { type CompiledEntry, type Endpoint, type RuleId, TableHolder, type Upstr
 import { UpstreamRegistry } from "../upstream/index.ts";
 import { DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
 import type { CensusChange } from "./rule-census.ts";
+import { tableParts } from "./table-parts.ts";
 import type { ControlMessage, Report } from "./thread-messages.ts";
 
 const UPSTREAM = "apps/chat:80" as UpstreamKey;
@@ -88,6 +89,57 @@ test("a list that comes in pieces is one list", () => {
     "apps/three",
   ]);
   expect(routeOf("b.example")).toBe("apps/other");
+});
+
+test("a list in pieces is counted as one, whether it grows, shrinks or goes", () => {
+  const { tell, commits, routeOf } = dataSide();
+  const [a, b, c] = ["a", "b", "c"].map((name) => entry(name, `/${name}`)) as [
+    CompiledEntry,
+    CompiledEntry,
+    CompiledEntry,
+  ];
+  tell({ kind: "begin" }, stage("h", [a], true), stage("h", [b], true), stage("h", [c]));
+  tell({ kind: "commit", generation: 1 });
+  // The rule of the third piece moves to the first, the second piece is the last.
+  tell(stage("h", [c], true), stage("h", [a]), { kind: "commit", generation: 2 });
+  expect(["/a", "/b", "/c"].map((path) => routeOf("h", path))).toEqual(["apps/a", undefined, "apps/c"]);
+  tell(stage("h", null), { kind: "commit", generation: 3 });
+  expect(commits).toEqual([
+    { gone: [], arrived: ["apps/a/0", "apps/b/0", "apps/c/0"] },
+    { gone: ["apps/b/0"], arrived: [] },
+    { gone: ["apps/c/0", "apps/a/0"], arrived: [] },
+  ]);
+});
+
+test("what a control thread staged and never committed is not served with the next one's table", () => {
+  const { tell, routeOf, commits } = dataSide();
+  tell({ kind: "begin" }, stage("h", [entry("one", "/one")], true), stage("h", [entry("torn", "/torn")], true));
+  tell({ kind: "begin" }, stage("h", [entry("two", "/two")]), { kind: "commit", generation: 1 });
+  expect(["/one", "/torn", "/two"].map((path) => routeOf("h", path))).toEqual([undefined, undefined, "apps/two"]);
+  expect(commits).toEqual([{ gone: [], arrived: ["apps/two/0"] }]);
+});
+
+test("a list of 10,000 entries of one host is indexed part by part, each once", () => {
+  const indexed: number[] = [];
+  class WatchedHolder extends TableHolder {
+    override stage(hosts: Parameters<TableHolder["stage"]>[0]): void {
+      for (const entries of hosts.values()) indexed.push(entries?.length ?? 0);
+      super.stage(hosts);
+    }
+
+    override extend(entries: readonly CompiledEntry[]): void {
+      indexed.push(entries.length);
+      super.extend(entries);
+    }
+  }
+  const registry = new UpstreamRegistry({ random: () => 0 });
+  const holder = new WatchedHolder();
+  const receiver = new DataPlaneReceiver({ registry, holder, onCommit: () => {}, onReport: () => {} });
+  const list = Array.from({ length: 10_000 }, (_, index) => entry(`r${index}`, `/${index}`));
+  for (const hosts of tableParts(new Map([["*", list]]), { maxHosts: 100, maxEntries: 100 })) {
+    receiver.receive({ kind: "stage", hosts });
+  }
+  expect(indexed).toEqual(Array.from({ length: 100 }, () => 100));
 });
 
 test("it tells which rules went and came with each commit", () => {

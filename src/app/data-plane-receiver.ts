@@ -1,11 +1,11 @@
-import type { CompiledEntry, TableHolder, UpstreamKey } from "../routing/index.ts";
+import type { TableHolder, UpstreamKey } from "../routing/index.ts";
 import type { UpstreamRegistry } from "../upstream/index.ts";
 import { type CensusChange, RuleCensus } from "./rule-census.ts";
 import type { ControlMessage, HostPart, Report, DataEnd } from "./thread-messages.ts";
 
 export interface DataPlaneTargets {
   readonly registry: Pick<UpstreamRegistry, "setEndpoints" | "keys">;
-  readonly holder: Pick<TableHolder, "stage" | "commit" | "current">;
+  readonly holder: Pick<TableHolder, "stage" | "extend" | "discard" | "commit" | "current">;
   /** After each commit. */
   readonly onCommit: (change: CensusChange) => void;
   readonly onReport: (report: Report) => void;
@@ -27,8 +27,10 @@ export class DataPlaneReceiver {
   #reset: Reset | undefined;
   /** Added to the generations of this control thread, each of which begins anew. */
   #generationBase = 0;
-  /** The list of a host that comes in several parts. */
-  #partial: CompiledEntry[] = [];
+  /** How many pieces each host's list has, by the census; of a torn one those that came. */
+  readonly #pieces = new Map<string, number>();
+  /** Of the host whose list is under way; 0 between two lists. */
+  #nextPiece = 0;
 
   constructor(targets: DataPlaneTargets) {
     this.#targets = targets;
@@ -39,7 +41,9 @@ export class DataPlaneReceiver {
       case "begin":
         this.#reset = { hosts: new Set(), upstreams: new Set() };
         this.#generationBase = this.#targets.holder.current.generation;
-        this.#partial = [];
+        // What the one before had said of a table it never committed.
+        this.#targets.holder.discard();
+        this.#nextPiece = 0;
         return;
       case "endpoints":
         for (const [upstream, endpoints] of message.updates) {
@@ -59,16 +63,21 @@ export class DataPlaneReceiver {
     }
   }
 
+  /** Each part is indexed and counted as it comes: a list of thousands at once would keep this thread too long. */
   #stage({ pattern, entries, hasMore }: HostPart): void {
-    if (entries !== null && (hasMore || this.#partial.length > 0)) {
-      this.#partial.push(...entries);
-      if (hasMore) return;
-      entries = this.#partial;
-      this.#partial = [];
-    }
+    const { holder } = this.#targets;
+    const piece = this.#nextPiece;
+    if (piece === 0) holder.stage(new Map([[pattern, entries]]));
+    else holder.extend(entries ?? []);
+    this.#census.stage(pieceKey(pattern, piece), entries);
+    const known = Math.max(this.#pieces.get(pattern) ?? 0, piece + 1);
+    this.#pieces.set(pattern, known);
+    this.#nextPiece = hasMore ? piece + 1 : 0;
+    if (hasMore) return;
+    for (let old = piece + 1; old < known; old++) this.#census.stage(pieceKey(pattern, old), null);
+    if (entries === null) this.#pieces.delete(pattern);
+    else this.#pieces.set(pattern, piece + 1);
     this.#reset?.hosts.add(pattern);
-    this.#census.stage(pattern, entries);
-    this.#targets.holder.stage(new Map([[pattern, entries]]));
   }
 
   #commit(generation: number): void {
@@ -76,7 +85,7 @@ export class DataPlaneReceiver {
     const reset = this.#reset;
     this.#reset = undefined;
     if (reset !== undefined) {
-      const unnamed = [...this.#census.hosts()].filter((pattern) => !reset.hosts.has(pattern));
+      const unnamed = [...this.#pieces.keys()].filter((pattern) => !reset.hosts.has(pattern));
       for (const pattern of unnamed) this.#stage({ pattern, entries: null, hasMore: false });
     }
     holder.commit(generation);
@@ -86,6 +95,11 @@ export class DataPlaneReceiver {
     }
     onCommit(this.#census.commit());
   }
+}
+
+/** What a piece of a host's list is counted under; no pattern holds a space. */
+function pieceKey(pattern: string, piece: number): string {
+  return piece === 0 ? pattern : `${pattern} ${piece}`;
 }
 
 /**

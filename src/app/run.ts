@@ -32,7 +32,7 @@ export async function runHoldfast(config: Config): Promise<void> {
     await run.end();
   } finally {
     await run.close();
-    logger.flushSync();
+    logger.end();
   }
 }
 

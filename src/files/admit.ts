@@ -45,6 +45,7 @@ const KINDS: Readonly<Record<Kind, KindRule>> = {
 };
 
 const MOST_ISSUES = 5;
+const LONGEST_KIND = 200;
 
 /** Judges one object of a manifest; never throws. */
 export function admit(value: unknown): Admission {
@@ -54,7 +55,7 @@ export function admit(value: unknown): Admission {
   if (typeof apiVersion !== "string") return refuse(undefined, `${kind}: apiVersion: is required`);
   // Other groups have kinds of the same names: Knative has a Service.
   if (!isKind(kind) || groupOf(apiVersion) !== KINDS[kind].group) {
-    return { kind: "ignored", what: `${apiVersion} ${kind}` };
+    return { kind: "ignored", what: `${apiVersion} ${kind}`.slice(0, LONGEST_KIND) };
   }
   const object = withNamespace(value);
   if (object === undefined) return refuse(undefined, `${kind}: metadata: must have a valid name and namespace`);

@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, type BigIntStats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  statSync,
+  type BigIntStats,
+  type Stats,
+} from "node:fs";
 
 /** By what a version of a file is known. */
 export interface FileStamp {
@@ -42,6 +52,16 @@ export function findAt(path: string): Found {
     return { kind: "file", stamp: stampOf(stats) };
   } catch (error) {
     return isMissing(error) ? { kind: "missing" } : { kind: "trouble", message: `cannot be read: ${describe(error)}` };
+  }
+}
+
+/** What stands at a path itself, links not followed; undefined = nothing that can be looked at. Never throws. */
+export function statLink(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Whoever reads the file will find out why.
+    return undefined;
   }
 }
 

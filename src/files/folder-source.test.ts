@@ -1,16 +1,4 @@
-import {
-  appendFile,
-  chmod,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  rename,
-  rm,
-  symlink,
-  unlink,
-  writeFile,
-} from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, open, readdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -229,12 +217,27 @@ describe("the first reading", () => {
     ]);
   });
 
-  test.skipIf(process.getuid?.() === 0)("a file without permission keeps what it said", async () => {
+  test("a file that cannot be read any more keeps what it said", async () => {
     const world = await watched({ "a.yaml": config("a") });
-    await chmod(world.folder.at("a.yaml"), 0);
+    // Whoever runs this: root may read what others may not, but nobody can follow a link to itself.
+    await symlink("a.yaml", world.folder.at(".loop"));
+    await rename(world.folder.at(".loop"), world.folder.at("a.yaml"));
     await becomes(() => problems(world).length, 1);
+    expect(problems(world)[0]).toContain("ELOOP");
     expect(configs(world)).toEqual(["default/a=x"]);
   });
+});
+
+test("a file takes the place of a folder, whose objects go with it", async () => {
+  const world = await watched({ "team/a.yaml": config("a"), "b.yaml": config("b") });
+  await rm(world.folder.at("team"), { recursive: true });
+  await world.folder.write("team", "no manifest");
+  await becomes(() => configs(world), ["default/b=x"]);
+});
+
+test("what a message quotes of a file is bounded", async () => {
+  const world = await watched({ "a.yaml": `kind: ${"K".repeat(100_000)}\n` });
+  expect(JSON.stringify(world.log.lines).length).toBeLessThan(3000);
 });
 
 describe("an edit", () => {

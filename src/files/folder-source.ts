@@ -1,10 +1,10 @@
-import { lstatSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { type After, afterDelay, type ClusterChange, type ClusterSource, type Log } from "../controller/index.ts";
 import type { ClusterSnapshot } from "../graph/index.ts";
 import { DueList } from "./due-list.ts";
 import { FileBook } from "./file-book.ts";
-import { describe, findAt } from "./file-stamp.ts";
+import { describe, findAt, statLink } from "./file-stamp.ts";
 import { isManifestName, pathIn, scanFolder } from "./folder-scan.ts";
 import { FolderWatch } from "./folder-watch.ts";
 import { type DnsOptions, ObjectFeed } from "./object-feed.ts";
@@ -222,14 +222,5 @@ export class FolderSource implements ClusterSource {
       if (this.#isRootAnother() || this.#now() - this.#lastScanMs >= this.#rescanIntervalMs) this.#due.add(RESCAN, 0);
       this.#checkRootLater();
     });
-  }
-}
-
-function statLink(path: string): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    // Whoever reads the file will find out why.
-    return undefined;
   }
 }

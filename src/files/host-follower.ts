@@ -27,6 +27,8 @@ export class HostFollower {
   readonly #options: HostFollowerOptions;
   readonly #hosts = new Map<string, Host>();
   readonly #waiting = new Set<string>();
+  /** Asked and not answered yet. */
+  readonly #questions = new Map<string, Promise<HostAnswer>>();
   #underWay = 0;
 
   constructor(options: HostFollowerOptions) {
@@ -67,30 +69,56 @@ export class HostFollower {
   }
 
   async #ask(hostname: string, host: Host | undefined): Promise<void> {
-    const { intervalMs, random, after, onAnswer } = this.#options;
-    const answer = await this.#answerOf(hostname);
+    const question = this.#questionFor(hostname);
+    const answer = await this.#inTime(question);
     this.#underWay -= 1;
-    // Forgotten meanwhile, and perhaps followed anew.
-    if (host !== undefined && this.#hosts.get(hostname) === host) {
-      host.cancel = after(intervalMs * (0.9 + 0.2 * random()), () => this.#enqueue(hostname));
-      onAnswer(hostname, answer);
+    if (answer === undefined) {
+      // The machine puts questions in a queue: asking again would make it longer, and no answer come in time any more.
+      if (this.#isFollowed(hostname, host)) this.#options.onAnswer(hostname, { ok: false, message: "no answer" });
+      void question.then((late) => this.#answered(hostname, host, late));
+    } else {
+      this.#answered(hostname, host, answer);
     }
     this.#askNext();
   }
 
-  #answerOf(hostname: string): Promise<HostAnswer> {
+  #answered(hostname: string, host: Host | undefined, answer: HostAnswer): void {
+    const { intervalMs, random, after, onAnswer } = this.#options;
+    if (host === undefined || !this.#isFollowed(hostname, host)) return;
+    host.cancel = after(intervalMs * (0.9 + 0.2 * random()), () => this.#enqueue(hostname));
+    onAnswer(hostname, answer);
+  }
+
+  /** False: it was forgotten meanwhile, and perhaps is followed anew. */
+  #isFollowed(hostname: string, host: Host | undefined): boolean {
+    return host !== undefined && this.#hosts.get(hostname) === host;
+  }
+
+  /** One question for a host at a time, however often it is forgotten and followed. Never rejects. */
+  #questionFor(hostname: string): Promise<HostAnswer> {
+    const open = this.#questions.get(hostname);
+    if (open !== undefined) return open;
+    const question = this.#resolve(hostname).finally(() => this.#questions.delete(hostname));
+    this.#questions.set(hostname, question);
+    return question;
+  }
+
+  async #resolve(hostname: string): Promise<HostAnswer> {
+    try {
+      return readAnswer(await this.#options.resolve(hostname));
+    } catch (error) {
+      return { ok: false, message: nameFailure(error) };
+    }
+  }
+
+  /** undefined: no answer for so long. */
+  #inTime(question: Promise<HostAnswer>): Promise<HostAnswer | undefined> {
     return new Promise((resolve) => {
-      const cancel = this.#options.after(LONGEST_QUESTION_MS, () => resolve({ ok: false, message: "no answer" }));
-      const finish = (answer: HostAnswer): void => {
+      const cancel = this.#options.after(LONGEST_QUESTION_MS, () => resolve(undefined));
+      void question.then((answer) => {
         cancel();
         resolve(answer);
-      };
-      const refuse = (error: unknown): void => finish({ ok: false, message: nameFailure(error) });
-      try {
-        this.#options.resolve(hostname).then((found) => finish(readAnswer(found)), refuse);
-      } catch (error) {
-        refuse(error);
-      }
+      });
     });
   }
 }

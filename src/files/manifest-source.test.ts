@@ -30,16 +30,23 @@ class HandClock {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A DNS whose answers are set by hand; undefined = it never answers. */
+/** A DNS whose answers are set by hand; undefined = it keeps everybody waiting until `answerLate`. */
 class HandDns {
   readonly asked: string[] = [];
+  readonly #late: (() => void)[] = [];
   readonly answers = new Map<string, readonly string[] | Error | undefined>();
   readonly resolve: ResolveHost = (hostname) => {
     this.asked.push(hostname);
     const answer = this.answers.get(hostname);
     if (answer instanceof Error) return Promise.reject(answer);
-    return answer === undefined ? new Promise(() => {}) : Promise.resolve(answer.map((address) => ({ address })));
+    if (answer !== undefined) return Promise.resolve(answer.map((address) => ({ address })));
+    return new Promise((resolve, reject) => {
+      this.#late.push(() => this.resolve(hostname).then(resolve, reject));
+    });
   };
+  answerLate(): void {
+    for (const answer of this.#late.splice(0)) answer();
+  }
 }
 
 const notFound = (): Error => Object.assign(new Error("getaddrinfo ENOTFOUND chat"), { code: "ENOTFOUND" });
@@ -205,9 +212,23 @@ describe("DNS is asked again and again", () => {
     const problem = `externalName chat.internal does not resolve: ${message}`;
     expect(world.said).toEqual([`warn external name problem ${JSON.stringify({ service: "apps/chat", problem })}`]);
     world.dns.answers.set("chat.internal", ["10.0.0.2"]);
+    world.dns.answerLate();
     await world.clock.pass(20_000);
     expect(addresses(world)).toEqual(["10.0.0.2"]);
     expect(world.said.at(-1)).toBe('info external name resolves again {"service":"apps/chat"}');
+  });
+
+  test("a host is not asked again before it answered, and an answer that comes late counts", async () => {
+    const world = await start([chat], { "chat.internal": ["10.0.0.1"] });
+    await world.started;
+    world.dns.answers.delete("chat.internal");
+    const askedBefore = world.dns.asked.length;
+    await world.clock.pass(300_000);
+    expect(world.dns.asked.length).toBe(askedBefore + 1);
+    world.dns.answers.set("chat.internal", ["10.0.0.2"]);
+    world.dns.answerLate();
+    await settled();
+    expect(addresses(world)).toEqual(["10.0.0.2"]);
   });
 
   test("a resolver that throws at once is a failure like any other", async () => {

@@ -9,6 +9,9 @@ export interface Problem {
   readonly message: string;
 }
 
+/** A message may quote what its writer wrote, which may be megabytes. */
+const LONGEST_MESSAGE = 1000;
+
 /** The problems that stand, by what they are about. Each is said once when it comes, and its mending is said too. */
 export class Problems {
   readonly #log: Log;
@@ -24,7 +27,8 @@ export class Problems {
   }
 
   /** All that is wrong with a topic from now on; nothing = it was mended. */
-  set(topic: string, problems: readonly Problem[]): void {
+  set(topic: string, found: readonly Problem[]): void {
+    const problems = found.map(shorten);
     const before = this.#byTopic.get(topic) ?? [];
     if (problems.length === 0 && before.length === 0) return;
     // A line may move by an edit above it; that is no other problem.
@@ -40,6 +44,11 @@ export class Problems {
     for (const file of new Set(before.map((problem) => problem.file)))
       this.#log.info({ file }, "manifest problem mended");
   }
+}
+
+function shorten(problem: Problem): Problem {
+  const { message } = problem;
+  return message.length <= LONGEST_MESSAGE ? problem : { ...problem, message: `${message.slice(0, LONGEST_MESSAGE)}…` };
 }
 
 /** The order of files: by UTF-16 units of their paths, the same on every machine. */

@@ -1,5 +1,4 @@
-import { lstatSync } from "node:fs";
-import { type FileStamp, findAt, readText } from "./file-stamp.ts";
+import { type FileStamp, findAt, readText, statLink } from "./file-stamp.ts";
 
 /** What a look at a file comes to. */
 export type Look =
@@ -91,7 +90,9 @@ export class TrackedFile {
   #lookAtNothing(options: LookOptions): Look {
     const wait = this.#waitFor(NOTHING, GONE_MS, options);
     if (wait !== undefined) return wait;
-    return isLink(this.#path) ? this.#misread("is a link that leads nowhere") : { kind: "gone" };
+    return statLink(this.#path)?.isSymbolicLink() === true
+      ? this.#misread("is a link that leads nowhere")
+      : { kind: "gone" };
   }
 
   #misread(message: string): Look {
@@ -123,8 +124,4 @@ function isFinished(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }

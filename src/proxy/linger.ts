@@ -23,3 +23,12 @@ export function linger(socket: Socket, { wheel, limits }: LingerOptions): void {
   socket.once("close", () => wheel.cancel(timer));
   socket.end();
 }
+
+/**
+ * Ends a connection so that half an answer never looks whole: by RST, since without a length or chunks FIN is the end of
+ * the body. Node cannot reset a socket whose FIN is on its way, and would keep its descriptor for ever.
+ */
+export function breakOff(socket: Socket): void {
+  if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
+  else socket.resetAndDestroy();
+}

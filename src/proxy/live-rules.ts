@@ -39,11 +39,14 @@ export class LiveRules {
   }
 
   /** Takes over what a commit changed; true when a live tunnel has to follow another policy from now on. */
-  follow(changed: readonly CompiledRule[]): boolean {
+  follow(changed: ReadonlyMap<RuleId, CompiledRule>): boolean {
     let hasChanged = false;
-    for (const rule of changed) {
-      const live = this.#rules.get(rule.id);
-      if (live === undefined) continue;
+    // The fewer of both are walked: a commit may bring tens of thousands of rules.
+    const ids = changed.size < this.#rules.size ? changed.keys() : this.#rules.keys();
+    for (const id of ids) {
+      const live = this.#rules.get(id);
+      const rule = changed.get(id);
+      if (live === undefined || rule === undefined) continue;
       const next = tunnelPolicy(rule.policy);
       if (isSame(live.current, next)) continue;
       live.current = next;

@@ -7,6 +7,7 @@ import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
 import type { Turn } from "./connections.ts";
 import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
+import { breakOff } from "./linger.ts";
 import { refuseResponse, withConnection } from "./refuse.ts";
 import { hasBody, RequestBody } from "./request-body.ts";
 import { answerFault, responseHeaders, valuesOf } from "./response-headers.ts";
@@ -236,9 +237,8 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     if (!response.headersSent) return this.#refuse(code, detail);
     if (!this.#finish("lost")) return;
     const { socket } = response;
-    // Without a length or chunks the end of the connection is the end of the body: only RST says that it is not.
     if (this.#isFramed) socket?.destroy();
-    else socket?.resetAndDestroy();
+    else if (socket !== null) breakOff(socket);
     this.#stopBackend(code);
   }
 

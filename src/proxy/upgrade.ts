@@ -9,7 +9,7 @@ import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from
 import { dial } from "./dial.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { checkSwitch } from "./handshake-response.ts";
-import { linger } from "./linger.ts";
+import { breakOff, linger } from "./linger.ts";
 import type { LiveRules } from "./live-rules.ts";
 import { formatHead, refuseSocket, withConnection } from "./refuse.ts";
 import { answerFault, refusalHeaders } from "./response-headers.ts";
@@ -192,13 +192,12 @@ export class UpgradeHandshake {
     observer.forwarded({ route: rule.route, rule: rule.rule, status, durationMs, upgrade: true });
     response.pipe(socket, { end: false });
     // Neither a backend that never ends its refusal nor a client that never reads it keeps the lease.
-    const timer = wheel.schedule(limits.slowReaderMs, () => socket.resetAndDestroy());
+    const timer = wheel.schedule(limits.slowReaderMs, () => breakOff(socket));
     response.once("end", () => linger(socket, this.#path));
     response.once("close", () => {
       wheel.cancel(timer);
       lease?.release("refused");
-      // Without a length the end of the connection is the end of the body: only RST says that it is not.
-      if (!response.complete) socket.resetAndDestroy();
+      if (!response.complete) breakOff(socket);
     });
     socket.once("close", () => response.destroy());
     // The client has nothing more to say; its end is seen only where it is read.

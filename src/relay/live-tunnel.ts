@@ -6,6 +6,9 @@ import type { EndCause, PolicyRef, Side, Tunnel, TunnelEnd, TunnelPolicy, Tunnel
 
 /** After FIN of one side the other half has so long to finish. */
 const HALF_OPEN_MS = 30_000;
+/** A changed policy may find many tunnels overdue: they end over this share of the limit, and no longer than this. */
+const OVERDUE_SPREAD_SHARE = 0.2;
+const OVERDUE_SPREAD_MS = 30_000;
 /** After both our FINs the peers have so long to close TCP, and longer while bytes still wait for a slow one. */
 const SETTLE_MS = 5_000;
 const SETTLE_SLOW_MS = 30_000;
@@ -120,8 +123,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     if (this.#policyRef.current === this.#policy) return;
     this.#policy = this.#policyRef.current;
     if (this.#cause !== undefined) return;
-    this.#armIdle();
-    this.#armLifetime();
+    this.#armIdle(this.#spreadMs(this.#policy.idleMs));
+    this.#armLifetime(this.#spreadMs(this.#policy.lifetimeMs));
   }
 
   noteActivity(): void {
@@ -209,13 +212,18 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     else if (seat.socket.readableEnded) this.sourceEnded(seat);
   }
 
-  #armIdle(): void {
+  /** This tunnel's place among those that a changed limit finds overdue. */
+  #spreadMs(limitMs: number): number {
+    return this.#jitter * Math.min(limitMs * OVERDUE_SPREAD_SHARE, OVERDUE_SPREAD_MS);
+  }
+
+  #armIdle(whenOverdueMs = 0): void {
     this.#wheel.cancel(this.#idleTimer);
     const { idleMs } = this.#policy;
     if (idleMs <= 0) return;
     // A tick more, since the coarse clock may date activity a tick early.
     const leftMs = this.lastActiveAtMs + idleMs + this.#wheel.tickMs - this.#surroundings.now();
-    this.#idleTimer = this.#wheel.schedule(leftMs, () => this.#checkIdle());
+    this.#idleTimer = this.#wheel.schedule(leftMs > 0 ? leftMs : whenOverdueMs, () => this.#checkIdle());
   }
 
   /** Activity only notes the time, and the timer looks at it when it fires. */
@@ -225,12 +233,13 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     else this.#armIdle();
   }
 
-  #armLifetime(): void {
+  #armLifetime(whenOverdueMs = 0): void {
     this.#wheel.cancel(this.#lifetimeTimer);
     const { lifetimeMs, lifetimeJitterPercent } = this.#policy;
     if (lifetimeMs <= 0) return;
     const endsAtMs = this.openedAtMs + lifetimeMs * (1 - (this.#jitter * lifetimeJitterPercent) / 100);
-    this.#lifetimeTimer = this.#wheel.schedule(endsAtMs - this.#surroundings.now(), () => this.close("lifetime"));
+    const leftMs = endsAtMs - this.#surroundings.now();
+    this.#lifetimeTimer = this.#wheel.schedule(leftMs > 0 ? leftMs : whenOverdueMs, () => this.close("lifetime"));
   }
 
   /** Bytes still wait for this peer. */

@@ -98,6 +98,26 @@ export function policyContract(factory: stageKit.RelayFactory): void {
       expect((await stage.end()).cause).toBe(cause);
     });
 
+    test.for([
+      { name: "idle", change: { idleMs: 10_000 } },
+      { name: "lifetime", change: { lifetimeMs: 10_000 } },
+    ])("that finds many tunnels overdue ends them by $name spread over a fifth of it", async ({ change }) => {
+      const lots = [0, 0.5, 0.99];
+      const stage = new Stage(factory, () => lots.shift() ?? 0);
+      const joined = [await stage.join(), await stage.join(), await stage.join()];
+      stage.advance(60_000);
+      for (const { policy } of joined) policy.current = { ...stageKit.NO_LIMITS, ...change };
+      stage.relay.policiesChanged();
+      const closed = (): number[] => joined.map(({ client }) => client.closeCodes.length);
+      stage.advance(LATENESS_MS);
+      await until(() => expect(closed()).toEqual([1, 0, 0]));
+      stage.advance(1_000);
+      await until(() => expect(closed()).toEqual([1, 1, 0]));
+      stage.advance(1_000);
+      await until(() => expect(closed()).toEqual([1, 1, 1]));
+      for (const { tunnel } of joined) tunnel.cut();
+    });
+
     test("has no say in an end under way", async () => {
       const stage = new Stage(factory);
       const { client, backend, tunnel, policy } = await stage.join({ policy: { idleMs: 1_000 } });

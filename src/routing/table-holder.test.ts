@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ruleId, TableHolder, upstreamKey } from "./index.ts";
-import type { CompiledEntry, CompiledRule, MatchFacts } from "./index.ts";
+import type { CompiledEntry, CompiledRule, MatchFacts, RuleId } from "./index.ts";
 
 function entry(route: string, idleMs = 0): CompiledEntry {
   return {
@@ -97,9 +97,9 @@ test("a commit without anything staged only raises the generation", () => {
 test("the listener hears of each rule of the replaced hosts once, when the new table is in force", () => {
   const holder = new TableHolder();
   const heard: { rules: string[]; generation: number }[] = [];
-  holder.onCommit((rules: readonly CompiledRule[]) => {
+  holder.onCommit((rules: ReadonlyMap<RuleId, CompiledRule>) => {
     heard.push({
-      rules: rules.map((rule) => `${rule.id} ${rule.policy.idleMs}`),
+      rules: [...rules].map(([id, rule]) => `${id} ${rule.policy.idleMs}`),
       generation: holder.current.generation,
     });
   });
@@ -108,7 +108,6 @@ test("the listener hears of each rule of the replaced hosts once, when the new t
   holder.stage(structuredClone(new Map([["b.test", both]])));
   holder.stage(new Map([["c.test", [entry("apps/c")]]]));
   holder.commit(1);
-  holder.stage(new Map([["a.test", [entry("apps/a", 7_000)]]]));
   holder.stage(new Map([["a.test", [entry("apps/b", 5_000)]]]));
   holder.commit(2);
   holder.stage(new Map([["a.test", null]]));
@@ -118,4 +117,42 @@ test("the listener hears of each rule of the replaced hosts once, when the new t
     { rules: ["apps/b/0 5000"], generation: 2 },
     { rules: [], generation: 3 },
   ]);
+});
+
+test("a list that comes in pieces is one list in the order of its pieces, and leaves the table before it as it was", () => {
+  const holder = new TableHolder();
+  const heard: string[][] = [];
+  holder.onCommit((rules) => heard.push([...rules.keys()]));
+  const exact = entry("apps/exact");
+  const piece = { ...exact, match: { ...exact.match, path: { type: "Exact", value: "/" } } } as const;
+  holder.stage(new Map([["a.test", [entry("apps/a")]]]));
+  holder.commit(1);
+  const before = holder.current;
+  holder.stage(
+    new Map([
+      ["b.test", [entry("apps/b")]],
+      ["a.test", [entry("apps/first")]],
+    ]),
+  );
+  holder.extend([entry("apps/second")]);
+  holder.extend([piece]);
+  holder.commit(2);
+  expect(heard.at(-1)).toEqual(["apps/b/0", "apps/first/0", "apps/second/0", "apps/exact/0"]);
+  expect(["a.test", "b.test"].map((host) => routeAt(holder, host))).toEqual(["apps/exact", "apps/b"]);
+  expect(holder.current.match({ ...request("a.test"), path: "/x" })?.rule.route).toBe("apps/first");
+  expect(before.match(request("a.test"))?.rule.route).toBe("apps/a");
+  holder.extend([entry("apps/late")]);
+  expect(holder.current.match({ ...request("b.test"), path: "/x" })?.rule.route).toBe("apps/b");
+});
+
+test("what is discarded is neither served nor told", () => {
+  const holder = new TableHolder();
+  const heard: string[][] = [];
+  holder.onCommit((rules) => heard.push([...rules.keys()]));
+  holder.stage(new Map([["a.test", [entry("apps/a")]]]));
+  holder.discard();
+  holder.extend([entry("apps/b")]);
+  holder.commit(1);
+  expect(routeAt(holder, "a.test")).toBeUndefined();
+  expect(heard).toEqual([[]]);
 });

@@ -5,7 +5,7 @@ import type { CompiledEntry, CompiledRule, RoutingTable, RuleId, TableDelta, Tab
  * Told after a commit, synchronously: the rules of every host that the commit replaced, one per id. Some may say what
  * they said before: a host comes with its whole list.
  */
-export type CommitListener = (changedRules: readonly CompiledRule[]) => void;
+export type CommitListener = (changedRules: ReadonlyMap<RuleId, CompiledRule>) => void;
 
 /**
  * Holds the table in force. A delta arrives in parts, each indexed as it comes so that no part keeps the data thread
@@ -14,7 +14,7 @@ export type CommitListener = (changedRules: readonly CompiledRule[]) => void;
 export class TableHolder implements TableRef {
   #current = emptyTable();
   #draft: TableDraft | undefined;
-  #staged = new Map<string, readonly CompiledEntry[] | null>();
+  #changed = new Map<RuleId, CompiledRule>();
   readonly #listeners: CommitListener[] = [];
 
   /** The table in force; generation 0 matches nothing. */
@@ -27,30 +27,38 @@ export class TableHolder implements TableRef {
     this.#draft ??= this.#current.draft();
     for (const [pattern, entries] of hosts) {
       this.#draft.put(pattern, entries);
-      this.#staged.set(pattern, entries);
+      this.#note(entries ?? []);
     }
+  }
+
+  /** More of the list of the host that was staged last: a list too long for one turn of the data thread comes in pieces. */
+  extend(entries: readonly CompiledEntry[]): void {
+    if (this.#draft === undefined) return;
+    this.#draft.extend(entries);
+    this.#note(entries);
+  }
+
+  /** Forgets what is staged: whoever staged it will not commit it. */
+  discard(): void {
+    this.#draft = undefined;
+    this.#changed = new Map();
   }
 
   /** Makes everything staged live as the table of that generation, then tells the listeners. */
   commit(generation: number): void {
     const draft = this.#draft ?? this.#current.draft();
-    const staged = this.#staged;
-    this.#draft = undefined;
-    this.#staged = new Map();
+    const changed = this.#changed;
+    this.discard();
     this.#current = draft.finish(generation);
-    if (this.#listeners.length === 0) return;
-    const rules = rulesOf(staged.values());
-    for (const listener of this.#listeners) listener(rules);
+    for (const listener of this.#listeners) listener(changed);
   }
 
   /** Live tunnels follow the current rule of their name: whoever keeps them listens here. */
   onCommit(listener: CommitListener): void {
     this.#listeners.push(listener);
   }
-}
 
-function rulesOf(lists: Iterable<readonly CompiledEntry[] | null>): readonly CompiledRule[] {
-  const rules = new Map<RuleId, CompiledRule>();
-  for (const entries of lists) for (const { rule } of entries ?? []) rules.set(rule.id, rule);
-  return [...rules.values()];
+  #note(entries: readonly CompiledEntry[]): void {
+    for (const { rule } of entries) this.#changed.set(rule.id, rule);
+  }
 }

@@ -1,4 +1,4 @@
-import { buildHostIndex, type HostIndex, matchInHost } from "./host-index.ts";
+import { GrowingHostIndex, type HostIndex, matchInHost } from "./host-index.ts";
 import { isAbsolutePath } from "./path.ts";
 import { RequestView } from "./request-view.ts";
 import type { CompiledEntry, MatchFacts, RoutingTable } from "./types.ts";
@@ -64,6 +64,8 @@ interface HostIndexes {
 /** A table in the making. Costs one copy of the host map, however many hosts are put in. */
 export class TableDraft {
   readonly #hosts: HostIndexes;
+  /** Of the pattern that was put last; no table has it yet. */
+  #last: GrowingHostIndex | undefined;
 
   constructor(hosts: HostIndexes) {
     this.#hosts = hosts;
@@ -71,10 +73,17 @@ export class TableDraft {
 
   /** Replaces the entries of a pattern, or removes the pattern. */
   put(pattern: string, entries: readonly CompiledEntry[] | null): void {
-    const index = entries === null ? undefined : buildHostIndex(entries);
+    const index = entries === null ? undefined : new GrowingHostIndex();
+    index?.add(entries ?? []);
+    this.#last = index;
     if (pattern === "*") this.#hosts.any = index;
     else if (pattern.startsWith("*.")) set(this.#hosts.wildcards, pattern.slice(1), index);
     else set(this.#hosts.exact, pattern, index);
+  }
+
+  /** More entries of the pattern that was put last, which come behind those. */
+  extend(entries: readonly CompiledEntry[]): void {
+    this.#last?.add(entries);
   }
 
   /** The finished table; the draft is used up by it. */

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createLogger, type LoggerOptions } from "./logger.ts";
@@ -59,11 +61,67 @@ test("what a slow reader leaves waiting is bounded: lines beyond it are dropped 
 
 test("what waits is written when the process exits", async () => {
   const code = `import { createLogger } from ${JSON.stringify(new URL("./logger.ts", import.meta.url).href)};
-    const { log, flushSync } = createLogger({ level: "info", format: "json", destination: 1, isTerminal: false });
+    const { log, end } = createLogger({ level: "info", format: "json", destination: 1, isTerminal: false });
     for (let i = 0; i < 100; i++) log.info({ i }, "last words");
-    flushSync();
+    end();
     process.exit(0);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
   const out = await text(child.stdout);
   expect(out.split("\n").slice(0, -1)).toHaveLength(100);
+});
+
+/** A process that logs, says so on stderr, and goes on. */
+function startLogging(lines: number, bytes: number) {
+  const code = `import { createLogger } from ${JSON.stringify(new URL("./logger.ts", import.meta.url).href)};
+    const isTerminal = process.stdout.isTTY === true;
+    const { log, droppedLines, end } = createLogger({ level: "info", format: "json", destination: 1, isTerminal });
+    const flood = () => { for (let i = 0; i < ${lines}; i++) log.info({ text: "x".repeat(${bytes}) }, "flood"); };
+    flood();
+    process.on("SIGTERM", () => { end(); process.exit(0); });
+    process.on("SIGUSR2", () => { flood(); console.error("dropped " + droppedLines()); });
+    setInterval(() => {}, 1000);
+    console.error("logged");`;
+  return spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "pipe"] });
+}
+
+async function nextText(stream: Readable, wanted: RegExp): Promise<string> {
+  let seen = "";
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    seen += String(chunk);
+    if (wanted.test(seen)) break;
+  }
+  return seen;
+}
+
+test("a reader that has stopped reading keeps nobody from exiting", async () => {
+  const child = startLogging(100, 10_000);
+  child.stdout.pause();
+  await nextText(child.stderr, /logged/);
+  child.kill("SIGTERM");
+  const [exitCode] = (await once(child, "exit")) as [number | null];
+  expect(exitCode).toBe(0);
+});
+
+test("after its reader is gone, every line counts as dropped, and the process goes on and exits when told", async () => {
+  const child = startLogging(1, 10);
+  await nextText(child.stderr, /logged/);
+  child.stdout.destroy();
+  await expect
+    .poll(async () => {
+      child.kill("SIGUSR2");
+      return Number(/dropped (\d+)/.exec(await nextText(child.stderr, /dropped \d+/))?.[1]);
+    })
+    .toBeGreaterThan(3);
+  child.kill("SIGTERM");
+  const [exitCode] = (await once(child, "exit")) as [number | null];
+  expect(exitCode).toBe(0);
+});
+
+test.runIf(existsSync("/dev/full"))("a full disk costs lines and nothing else", async () => {
+  const { log, droppedLines, end } = logger({ destination: "/dev/full" });
+  log.info({}, "lost");
+  await expect.poll(droppedLines).toBe(1);
+  log.info({}, "lost too");
+  end();
+  await expect.poll(droppedLines).toBe(2);
 });

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { prettyFactory } from "pino-pretty";
+import { LogSink } from "./log-sink.ts";
 import { redactFields } from "./redaction.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -26,8 +27,8 @@ export interface Logger {
   readonly log: pino.Logger;
   /** Lines lost because the reader of the log was too slow, since the start. */
   readonly droppedLines: () => number;
-  /** Writes what waits and returns when it is written; for the exit. */
-  readonly flushSync: () => void;
+  /** Writes what waits, for half a second at most: the last call before the exit. */
+  readonly end: () => void;
 }
 
 /**
@@ -35,16 +36,13 @@ export interface Logger {
  * What waits is also written when the process exits. Fields are redacted, see `redactFields`.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  let dropped = 0;
-  // No minimal length: lines that come while a write is under way go out together with the next one.
-  const sink = pino.destination({
-    dest: options.destination,
-    sync: false,
-    maxLength: options.maxWaitingBytes ?? MAX_WAITING_BYTES,
-  });
-  sink.on("drop", () => dropped++);
-  // A log that nobody reads any more (EPIPE) is no reason to stop serving.
-  sink.on("error", () => dropped++);
+  const { destination, maxWaitingBytes = MAX_WAITING_BYTES } = options;
+  const sink = new LogSink({ destination, maxWaitingBytes });
+  const end = (): void => {
+    process.removeListener("exit", end);
+    sink.end();
+  };
+  process.on("exit", end);
   const isPretty = options.format === "pretty" || (options.format === "auto" && options.isTerminal);
   const log = pino(
     {
@@ -55,24 +53,14 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     isPretty ? prettyStream(sink, options.isTerminal) : sink,
   );
-  return { log, droppedLines: () => dropped, flushSync: () => flushQuietly(sink) };
+  return { log, droppedLines: () => sink.droppedLines, end };
 }
 
-type Sink = ReturnType<typeof pino.destination>;
-
-function prettyStream(sink: Sink, colorize: boolean): pino.DestinationStream {
+function prettyStream(sink: LogSink, colorize: boolean): pino.DestinationStream {
   const format = prettyFactory({ colorize, singleLine: true, translateTime: "SYS:HH:MM:ss.l" });
   return {
     write(line: string): void {
       sink.write(format(line) ?? "");
     },
   };
-}
-
-function flushQuietly(sink: Sink): void {
-  try {
-    sink.flushSync();
-  } catch {
-    // Not opened yet, or the reader is gone: there is nobody to tell.
-  }
 }
