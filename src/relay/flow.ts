@@ -23,6 +23,8 @@ export interface FlowOwner {
   noteActivity(): void;
   /** The source's Close frame has gone by, passed on or discarded; once per flow. */
   closeSeen(flow: Flow): void;
+  /** The code of a Close of ours that went to this flow's source; undefined = none did. */
+  codeToldTo(flow: Flow): number | undefined;
   /** The sink of this flow may still say Close: it has not yet, and its stream has not ended. */
   mayStillClose(flow: Flow): boolean;
   flowFinished(): void;
@@ -46,6 +48,8 @@ export class Flow {
   bytes = 0;
   /** Of the last Close frame that went to the sink. */
   closeCode: number | undefined = undefined;
+  /** Of the Close frame of our own that went to the sink. */
+  spokenCode: number | undefined = undefined;
   /** The sink got FIN inside a frame. */
   isMidFrame = false;
   /** The source's stream has ended, by FIN or with its socket. */
@@ -64,6 +68,8 @@ export class Flow {
   /** The sink is full, and the source waits for it. */
   #isPaused = false;
   #isCloseNoted = false;
+  /** Pieces of a Close that is not yet known to pass. */
+  readonly #heldClose: Uint8Array[] = [];
 
   constructor(options: FlowOptions) {
     this.from = options.from;
@@ -133,13 +139,7 @@ export class Flow {
     if (this.#state === "told" || this.#state === "finished") return;
     const isWritable = !this.#owner.isOpaque && !this.tracker.hasClose;
     if (isWritable && !this.tracker.isAtFrameBoundary) this.isMidFrame = true;
-    else if (isWritable && code !== undefined && !this.#sink.destroyed) {
-      this.closeCode = code;
-      const key = this.from === "client" ? Math.floor(this.#random() * 2 ** 32) : undefined;
-      this.#sink.write(encodeClose(code, key));
-      this.#awaitClose();
-      return;
-    }
+    else if (isWritable && code !== undefined && !this.#sink.destroyed) return this.#speak(code);
     this.finish();
   }
 
@@ -177,8 +177,8 @@ export class Flow {
       this.tracker.track(chunk);
       return;
     }
-    const at = this.tracker.trackTo(this.#state === "seekingMessage" ? "message" : "frame", chunk, 0);
-    this.#forward(at === chunk.length ? chunk : chunk.subarray(0, at));
+    const at = this.#heldClose.length > 0 ? 0 : this.#seekIn(chunk);
+    if (at > 0) this.#forward(at === chunk.length ? chunk : chunk.subarray(0, at));
     if (this.tracker.hasClose) {
       this.closeCode = this.tracker.closeCode;
       this.#awaitClose();
@@ -187,7 +187,44 @@ export class Flow {
       this.tell(this.#plannedCode);
       // Discarded, but for the source's own Close, which the other direction waits for.
       if (at < chunk.length) this.tracker.track(chunk.subarray(at));
+    } else if (at < chunk.length) this.#holdClose(chunk, at);
+  }
+
+  /** How much of the chunk passes: up to the wanted boundary, or to a Close between fragments that may answer ours. */
+  #seekIn(chunk: Uint8Array): number {
+    const boundary = this.#state === "seekingMessage" ? "message" : "frame";
+    if (this.#owner.codeToldTo(this) === undefined) return this.tracker.trackTo(boundary, chunk, 0);
+    let at = 0;
+    while (at < chunk.length && !this.tracker.isOpaque && !this.#isAtWantedBoundary()) {
+      if (this.tracker.isAtFrameBoundary && isClose(chunk[at])) return at;
+      this.tracker.track(chunk.subarray(at, at + 1));
+      at = this.tracker.trackTo("frame", chunk, at + 1);
     }
+    return at;
+  }
+
+  /**
+   * The source says Close before we could, and ours has gone to it. The echo of our code would tell the sink a cause
+   * that is not ours, so ours goes in its place; a code of its own passes. Control frames have 131 bytes at most.
+   */
+  #holdClose(chunk: Uint8Array, from: number): void {
+    const end = this.tracker.trackTo("message", chunk, from);
+    this.#heldClose.push(chunk.subarray(from, end));
+    if (this.tracker.isOpaque) return this.finish();
+    if (!this.tracker.hasClose) return;
+    const code = this.tracker.closeCode;
+    if (code === this.#owner.codeToldTo(this) && this.#plannedCode !== undefined) return this.#speak(this.#plannedCode);
+    for (const piece of this.#heldClose) this.#forward(piece);
+    this.closeCode = code;
+    this.#awaitClose();
+  }
+
+  #speak(code: number): void {
+    this.closeCode = code;
+    this.spokenCode = code;
+    const key = this.from === "client" ? Math.floor(this.#random() * 2 ** 32) : undefined;
+    if (!this.#sink.destroyed) this.#sink.write(encodeClose(code, key));
+    this.#awaitClose();
   }
 
   #isAtWantedBoundary(): boolean {
@@ -228,4 +265,8 @@ export class Flow {
       this.#arm(FRAME_BOUNDARY_WAIT_MS);
     }
   }
+}
+
+function isClose(firstByte: number | undefined): boolean {
+  return firstByte !== undefined && (firstByte & 0x0f) === 8;
 }

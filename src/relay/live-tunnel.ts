@@ -141,6 +141,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     }
   }
 
+  codeToldTo(flow: Flow): number | undefined {
+    return this.#opposite(flow).spokenCode;
+  }
+
   mayStillClose(flow: Flow): boolean {
     const answers = this.#opposite(flow);
     return !answers.tracker.hasClose && !answers.isSourceDone;

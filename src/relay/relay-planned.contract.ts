@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { closeOf, joinWebSockets } from "./relay-joiner.contract.ts";
 import * as stageKit from "./relay-stage.contract.ts";
 
-const { BINARY, CLOSE, CONTINUATION, Stage, TEXT, closePayload, fragment, frame, frameHead, framesIn, until } =
+const { BINARY, CLOSE, CONTINUATION, PING, Stage, TEXT, closePayload, fragment, frame, frameHead, framesIn, until } =
   stageKit;
 
 const HELLO = Buffer.from("hello");
@@ -84,6 +84,27 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
       finishOrderly(client, "client");
       expect(await stage.end()).toMatchObject({ cause: "proxy_shutdown", midFrame: false, codeToClient: 1_012 });
     });
+
+    test.for([{ pieces: "in one piece" }, { pieces: "byte by byte" }] as const)(
+      "between fragments gives the client its own code, not the backend's answer, $pieces",
+      async ({ pieces }) => {
+        const stage = new Stage(factory);
+        const { client, backend, tunnel } = await stage.join();
+        const part = fragment("backend", TEXT, HELLO);
+        backend.say(part);
+        await until(() => expect(client.bytesReceived).toBe(part.length));
+        tunnel.close("proxy_shutdown");
+        await until(() => expect(backend.closeCodes).toEqual([1_001]));
+        const answer = Buffer.concat([frame("backend", PING, HELLO), frame("backend", CLOSE, closePayload(1_001))]);
+        if (pieces === "in one piece") backend.say(answer);
+        else for (const byte of answer) backend.say(Buffer.of(byte));
+        await until(() => expect(client.closeCodes).toEqual([1_012]));
+        expect(framesIn(client.received).map((one) => one.opcode)).toEqual([TEXT, PING, CLOSE]);
+        backend.socket.end();
+        finishOrderly(client, "client");
+        expect(await stage.end()).toMatchObject({ cause: "proxy_shutdown", codeToClient: 1_012, codeToBackend: 1_001 });
+      },
+    );
 
     test("takes a frame boundary when the message does not end within 2 s", async () => {
       const stage = new Stage(factory);
