@@ -10,8 +10,9 @@ const INTRODUCTION = `# ${ROUTE_KIND}
 
 A folder is held to the same rules as a cluster, and is stricter in two things that an API server may pass over:
 a field that does not exist, and a field that is \`null\`, are mistakes. \`status\` and what others write into \`metadata\`
-are passed over in both. A route that breaks a rule harms only itself: it is not served, and its condition \`Accepted\`
-says where and why.
+are passed over in both. A route that breaks a rule harms only itself. In a cluster it is refused, or, written before
+the rule existed, not served with \`Accepted\` saying where and why; in a folder its last good version stays in force, and
+the log says file, line and field.
 
 A *duration* is one to four whole numbers with units: \`500ms\`, \`10s\`, \`1h30m\` (as in Gateway API, GEP-2257).
 `;

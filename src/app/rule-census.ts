@@ -13,11 +13,6 @@ export class RuleCensus {
   /** Rules whose count changed since the last commit → whether they were there at it. */
   readonly #touched = new Map<RuleId, boolean>();
 
-  /** The patterns of all hosts, as of the last part. */
-  hosts(): Iterable<string> {
-    return this.#rulesOf.keys();
-  }
-
   /** A host has this list from the next commit on. */
   stage(pattern: string, entries: readonly CompiledEntry[] | null): void {
     for (const id of this.#rulesOf.get(pattern) ?? []) this.#count(id, -1);

@@ -41,7 +41,7 @@ class HandDns {
     if (answer instanceof Error) return Promise.reject(answer);
     if (answer !== undefined) return Promise.resolve(answer.map((address) => ({ address })));
     return new Promise((resolve, reject) => {
-      this.#late.push(() => this.resolve(hostname).then(resolve, reject));
+      this.#late.push(() => void this.resolve(hostname).then(resolve, reject));
     });
   };
   answerLate(): void {

@@ -6,16 +6,8 @@ const MOST_MARKS = 250_000;
 /** Brackets that were opened and not closed, or entries nested within one line: far more than any depth that is read. */
 const MOST_OPEN = 1000;
 
-const LINE_END = 10;
-const SPACE = 32;
-const COMMA = 44;
-const DASH = 45;
-const COLON = 58;
-const QUESTION = 63;
-const OPEN_BRACKET = 91;
-const CLOSE_BRACKET = 93;
-const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
+/** What begins, parts or ends a node; an entry (`- `, `? `) may hold another one behind it on the same line. */
+const MARK = /[[\]{}:,\n]|[-?] /g;
 
 /**
  * Why a YAML text is not worth parsing, from a look at its characters alone; undefined = it is. Characters inside quotes
@@ -25,32 +17,12 @@ export function refuseYaml(text: string): string | undefined {
   let marks = 0;
   let openBrackets = 0;
   let openEntries = 0;
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case OPEN_BRACKET:
-      case OPEN_BRACE:
-        openBrackets++;
-        marks++;
-        break;
-      case CLOSE_BRACKET:
-      case CLOSE_BRACE:
-        openBrackets = Math.max(0, openBrackets - 1);
-        break;
-      case DASH:
-      case QUESTION:
-        if (text.charCodeAt(at + 1) !== SPACE) break;
-        openEntries++;
-        marks++;
-        break;
-      case LINE_END:
-        openEntries = 0;
-        marks++;
-        break;
-      case COMMA:
-      case COLON:
-        marks++;
-        break;
-    }
+  for (const [mark] of text.matchAll(MARK)) {
+    marks += 1;
+    if (mark === "[" || mark === "{") openBrackets += 1;
+    else if (mark === "]" || mark === "}") openBrackets = Math.max(0, openBrackets - 1);
+    else if (mark === "\n") openEntries = 0;
+    else if (mark.length === 2) openEntries += 1;
     if (openBrackets + openEntries > MOST_OPEN) return "is nested too deep";
     if (marks > MOST_MARKS) return "holds too much for one YAML document; write several, or JSON";
   }

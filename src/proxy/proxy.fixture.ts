@@ -22,7 +22,7 @@ import { createDecider } from "./decide.ts";
 import { ProxyServer } from "./server.ts";
 import type { ProxyObserver, TunnelContext } from "./types.ts";
 
-export const CHAT = upstreamKey("apps", "chat", 80);
+const CHAT = upstreamKey("apps", "chat", 80);
 
 /** Everything that was opened, ended in reverse order; `await using` it, or end it in `afterEach`. */
 export class Cleanups implements AsyncDisposable {
@@ -85,7 +85,7 @@ export interface ProxyOptions {
   readonly limits?: Partial<ProxyLimits>;
 }
 
-export interface Seen {
+interface Seen {
   readonly refused: Parameters<ProxyObserver["refused"]>[0][];
   readonly forwarded: Parameters<ProxyObserver["forwarded"]>[0][];
   readonly opened: TunnelContext[];
@@ -277,9 +277,9 @@ export function atRest(current: () => number): () => boolean {
   };
 }
 
-export const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 /** The answer to KEY (RFC 6455 1.3). */
-export const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /** The head of a handshake; `extra` are whole lines. */
 export function handshakeHead(extra: readonly string[] = []): string {

@@ -149,7 +149,7 @@ export const METRICS = {
   logLinesDropped: {
     name: "holdfast_log_lines_dropped_total",
     type: "counter",
-    help: "Log lines lost because the reader of the log, or the way from the control thread, was too slow.",
+    help: "Log lines lost because the reader of the log was too slow or gone, its disk full, or the way from the control thread too slow.",
     labels: [],
   },
   logLinesSuppressed: {
