@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AdminServer } from "../admin/index.ts";
-import { createLogger, type Logger, METRICS, Metrics } from "../telemetry/index.ts";
+import { createLogger, METRICS, Metrics } from "../telemetry/index.ts";
+import type { Log } from "../controller/index.ts";
 import type { Config, ShutdownPlan } from "./config.ts";
 import type { ControlThreadConfig } from "./control-config.ts";
 import { ControlSupervisor } from "./control-supervisor.ts";
 import { createDataThread, type DataThread } from "./data-thread.ts";
 import { listenOn } from "./listen.ts";
+import { LogSink } from "./log-sink.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
 import { drain } from "./shutdown.ts";
 import { type EndSignal, onEndSignals } from "./signals.ts";
@@ -20,19 +22,22 @@ const CLOSE_TIMEOUT_MS = 1_000;
  * cannot be had.
  */
 export async function runHoldfast(config: Config): Promise<void> {
-  const logger = createLogger({
+  const sink = new LogSink({ destination: process.stdout.fd });
+  // Whatever ends the process: what waits is written.
+  process.once("exit", () => sink.end());
+  const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
-    destination: process.stdout.fd,
+    sink,
     isTerminal: process.stdout.isTTY === true,
   });
-  const run = new Run(config, logger);
+  const run = new Run(config, log, () => sink.droppedLines);
   try {
     await run.start();
     await run.end();
   } finally {
     await run.close();
-    logger.end();
+    sink.end();
   }
 }
 
@@ -43,7 +48,7 @@ function now(): number {
 /** One life of the process, from the first port to the last socket. */
 class Run {
   readonly #config: Config;
-  readonly #log: Logger["log"];
+  readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #data: DataThread;
   readonly #control: ControlSupervisor;
@@ -51,9 +56,8 @@ class Run {
   readonly #signals = onEndSignals(process);
   #isReady = false;
 
-  constructor(config: Config, logger: Logger) {
+  constructor(config: Config, log: Log, droppedLogLines: () => number) {
     this.#config = config;
-    const log = logger.log;
     this.#log = log;
     const metrics = new Metrics({ nextTurn });
     this.#metrics = metrics;
@@ -61,7 +65,7 @@ class Run {
       config,
       log,
       metrics,
-      droppedLogLines: () => logger.droppedLines(),
+      droppedLogLines,
       now,
       random: Math.random,
     });

@@ -5,7 +5,7 @@
  * Must never slow a tunnel: no work per frame, no line without bound, no label that a client can choose.
  */
 export { ControllerTelemetry } from "./controller-telemetry.ts";
-export { createLogger, type Logger, type LogFormat, type LogLevel, LOG_FORMATS, LOG_LEVELS } from "./logger.ts";
+export { createLogger, type LogFormat, type LogLevel, LOG_FORMATS, LOG_LEVELS } from "./logger.ts";
 export { METRICS } from "./metric-definitions.ts";
 export { Metrics } from "./metrics.ts";
 export { metricsReference } from "./metrics-reference.ts";

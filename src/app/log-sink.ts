@@ -3,10 +3,11 @@ import { openSync, write, writeSync } from "node:fs";
 export interface LogSinkOptions {
   /** A file descriptor, or the path of a file. */
   readonly destination: number | string;
-  /** What may wait to be written; lines beyond it are dropped and counted. */
-  readonly maxWaitingBytes: number;
+  /** What may wait to be written, 8 MiB by default; lines beyond it are dropped and counted. */
+  readonly maxWaitingBytes?: number;
 }
 
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
 /** A full pipe says EAGAIN and never that it has room again. */
 const RETRY_MS = 50;
@@ -33,7 +34,7 @@ export class LogSink {
   #isClosed = false;
   #droppedLines = 0;
 
-  constructor({ destination, maxWaitingBytes }: LogSinkOptions) {
+  constructor({ destination, maxWaitingBytes = MAX_WAITING_BYTES }: LogSinkOptions) {
     this.#descriptor = typeof destination === "number" ? destination : openSync(destination, "a");
     this.#maxWaitingBytes = maxWaitingBytes;
   }
