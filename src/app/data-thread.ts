@@ -45,6 +45,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     wheel,
     observer: new ProxyTelemetry({ log, metrics, now }),
     now,
+    wallNow: Date.now,
     randomId: () => randomBytes(9).toString("base64url"),
     pseudonym,
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },

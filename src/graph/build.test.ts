@@ -189,6 +189,24 @@ describe("the same objects again", () => {
     ]);
   });
 
+  test("an edit of labels alone counts as seen and changes nothing that is served", () => {
+    const cache = newGraphCache();
+    const before = build({ WebSocketRoute: { "apps/chat": route("chat", {}, { generation: 1 }) } }, cache);
+    const labelled = route("chat", {}, { generation: 2, labels: { team: "blue" } });
+    const after = build({ WebSocketRoute: { "apps/chat": labelled } }, cache);
+    expect(diffHosts(before.hosts, after.hosts).size).toBe(0);
+    expect(after.routes.get("apps/chat")?.generation).toBe(2);
+    const moved = build({ WebSocketRoute: { "apps/chat": route("chat", { hostnames: ["new.example.com"] }) } }, cache);
+    expect([...diffHosts(after.hosts, moved.hosts).keys()].sort()).toEqual(["chat.example.com", "new.example.com"]);
+  });
+
+  test("a route that went and came back in between is compared with nothing old", () => {
+    const cache = newGraphCache();
+    build({ WebSocketRoute: { "apps/chat": route("chat") } }, cache);
+    build({}, cache);
+    expect(cache.latest.size).toBe(0);
+  });
+
   test("a Service that arrives changes a condition and not the table", () => {
     const cache = newGraphCache();
     const chat = route("chat");

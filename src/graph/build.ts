@@ -14,7 +14,7 @@ import {
   refsUnresolved,
 } from "./conditions.ts";
 import { inOrder } from "./precedence.ts";
-import { type BackendRef, classOf, readRoute, type RouteFacts } from "./route-facts.ts";
+import { type BackendRef, classOf, keepEntries, readRoute, type RouteFacts } from "./route-facts.ts";
 import { findPort, readService } from "./service-facts.ts";
 import type { ClusterSnapshot, Condition, GraphOptions, NamespacedName, RouteGraph, RouteNode } from "./types.ts";
 
@@ -31,6 +31,7 @@ export function buildRouteGraph(snapshot: ClusterSnapshot, options: GraphOptions
     const className = classOf(object);
     if (className !== undefined && className !== options.ingressClassName) continue;
     const facts = factsOf(name, object, cache);
+    cache.latest.set(name, facts);
     const { generation, rules } = facts;
     routes.set(name, { name, generation, rules, conditions: conditionsOf(facts, references) });
     for (const host of facts.hosts) {
@@ -38,6 +39,9 @@ export function buildRouteGraph(snapshot: ClusterSnapshot, options: GraphOptions
       if (claimants === undefined) claims.set(host, [facts]);
       else claimants.push(facts);
     }
+  }
+  if (cache.latest.size > routes.size) {
+    for (const name of cache.latest.keys()) if (!routes.has(name)) cache.latest.delete(name);
   }
   const { upstreams, upstreamsOf } = references;
   return { routes, upstreams, upstreamsOf, services: new Set(upstreamsOf.keys()), hosts: settle(claims) };
@@ -52,7 +56,7 @@ export function upstreamsOfService(
 }
 
 function factsOf(name: NamespacedName, object: unknown, cache: GraphCache): RouteFacts {
-  const facts = remembered(cache.routes, object, () => readRoute(name, object));
+  const facts = remembered(cache.routes, object, () => keepEntries(cache.latest.get(name), readRoute(name, object)));
   // One object under two names is two routes.
   return facts.name === name ? facts : readRoute(name, object);
 }

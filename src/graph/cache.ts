@@ -10,11 +10,13 @@ export interface GraphCache {
   readonly routes: WeakMap<object, RouteFacts>;
   readonly services: WeakMap<object, ServiceFacts>;
   readonly slices: WeakMap<object, SliceFacts>;
+  /** Of each route as it was in the build before. */
+  readonly latest: Map<string, RouteFacts>;
 }
 
 /** An empty cache; its owner passes the same one to every build. */
 export function newGraphCache(): GraphCache {
-  return { routes: new WeakMap(), services: new WeakMap(), slices: new WeakMap() };
+  return { routes: new WeakMap(), services: new WeakMap(), slices: new WeakMap(), latest: new Map() };
 }
 
 /** What was made of this object before, else what `make` makes now. What is no object is made anew each time. */

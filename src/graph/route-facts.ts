@@ -26,9 +26,11 @@ export interface RouteFacts {
   /** The entries in order of precedence, as a host has them that no other route claims. */
   readonly ordered: readonly CompiledEntry[];
   readonly backendRefs: readonly BackendRef[];
+  /** All that the table is made of, as text: routes that agree in it serve alike. */
+  readonly content: string;
 }
 
-const NOTHING_SERVED = { rules: [], hosts: [], entries: [], ordered: [], backendRefs: [] };
+const NOTHING_SERVED = { rules: [], hosts: [], entries: [], ordered: [], backendRefs: [], content: "" };
 
 /** Parses and compiles a route. `name` is what the source calls it; never throws. */
 export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
@@ -54,7 +56,18 @@ export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
     }
   }
   const hosts = hostsOf(spec.hostnames);
-  return { name, generation, faults: undefined, rules, hosts, entries, ordered: inOrder(entries), backendRefs };
+  const content = JSON.stringify([createdMs, spec]);
+  const ordered = inOrder(entries);
+  return { name, generation, faults: undefined, rules, hosts, entries, ordered, backendRefs, content };
+}
+
+/**
+ * The facts of an edited route, with the rules and entries of the one before where nothing of what is served changed:
+ * a label, an annotation or a status is no reason for another table.
+ */
+export function keepEntries(before: RouteFacts | undefined, after: RouteFacts): RouteFacts {
+  if (before === undefined || after.faults !== undefined || before.content !== after.content) return after;
+  return { ...before, generation: after.generation };
 }
 
 /** The class a route names, read without judging the rest: a route of another class is not ours to judge. */

@@ -47,6 +47,8 @@ export interface DataPath {
   readonly observer: ProxyObserver;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
+  /** The time of day, in milliseconds since 1970, for `Date`. */
+  readonly wallNow: () => number;
   readonly limits: ProxyLimits;
   /** This instance's name in Via. */
   readonly pseudonym: string;

@@ -121,6 +121,7 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
     createRelay: (onEnd) => createTunnelRelay({ wheel, now, random: Math.random, onEnd }),
     wheel,
     now,
+    wallNow: Date.now,
     pseudonym,
     randomId: () => `t${ids++}`,
     observer: {

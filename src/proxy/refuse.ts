@@ -22,9 +22,14 @@ export function refuseResponse(response: ServerResponse, text: RefusalText): voi
   response.end(body, "latin1");
 }
 
-/** Answers on a socket that HTTP has let go, ends our half of it and lingers. */
-export function refuseSocket(socket: Socket, text: RefusalText, options: LingerOptions): void {
-  const { headers, body } = compose(text, "close");
+/** Answers on a socket that HTTP has let go, ends our half of it and lingers. `wallNow` is for `Date` (RFC 9110 6.6.1). */
+export function refuseSocket(
+  socket: Socket,
+  text: RefusalText,
+  options: LingerOptions & { readonly wallNow: () => number },
+): void {
+  const date: HeaderPair = ["Date", new Date(options.wallNow()).toUTCString()];
+  const { headers, body } = compose({ ...text, headers: [date, ...text.headers] }, "close");
   const { status } = answerOf(text.code);
   if (socket.writable) socket.write(formatHead(status, STATUS_CODES[status] ?? "", headers) + body, "latin1");
   linger(socket, options);

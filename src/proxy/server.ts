@@ -32,6 +32,8 @@ export interface ProxyServerOptions {
   readonly observer: ProxyObserver;
   /** A monotonic clock in milliseconds, the wheel's. */
   readonly now: () => number;
+  /** The time of day, in milliseconds since 1970. */
+  readonly wallNow: () => number;
   /** A short id for a tunnel. */
   readonly randomId: () => string;
   /** This instance's name in Via, the same that the decider knows. */
@@ -58,8 +60,8 @@ export class ProxyServer {
 
   constructor(options: ProxyServerOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { decider, balancer, wheel, observer, now, pseudonym } = options;
-    this.#path = { decider, balancer, wheel, observer, now, pseudonym, limits };
+    const { decider, balancer, wheel, observer, now, wallNow, pseudonym } = options;
+    this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits };
     this.#randomId = options.randomId;
     const { connectTimeoutMs, maxHeadBytes } = limits;
     this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, maxHeadBytes });

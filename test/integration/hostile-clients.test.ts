@@ -121,6 +121,7 @@ describe("hostile clients", () => {
     const reply = await exchange(http, bytes);
     expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(reply.toLowerCase()).toContain("holdfast-error: hf_");
+    expect(reply).toMatch(/\r\nDate: [A-Z][a-z]{2}, \d\d /);
     expect(reply.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
     expect(await answer("still here")).toBe("Server received from client: still here");
     socket.terminate();
