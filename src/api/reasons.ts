@@ -17,8 +17,6 @@ export const CONDITION_REASONS = {
   InvalidBackend: "InvalidBackend",
   /** Programmed, True: the route's rules are in the table. */
   Programmed: "Programmed",
-  /** Programmed, Unknown: a table with the route's rules is on its way. */
-  Pending: "Pending",
 } as const;
 
 export type ConditionReason = (typeof CONDITION_REASONS)[keyof typeof CONDITION_REASONS];

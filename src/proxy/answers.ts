@@ -215,15 +215,6 @@ export const ANSWERS = {
     title: "The request took too long",
     help: "The rule's `timeouts.request` ran out.",
   },
-  HF_SHUTTING_DOWN: {
-    status: 503,
-    source: "internal",
-    retryable: false,
-    level: "info",
-    title: "This instance is shutting down",
-    help: "Try again: another instance, or the next one at this address, will answer.",
-    headers: SOON,
-  },
   HF_INTERNAL: {
     status: 500,
     source: "internal",
