@@ -27,11 +27,10 @@ export function buildRouteGraph(snapshot: ClusterSnapshot, options: GraphOptions
   const routes = new Map<NamespacedName, RouteNode>();
   const claims = new Map<string, RouteFacts[]>();
   const references = new References(snapshot, cache);
-  for (const [name, object] of snapshot.list("WebSocketRoute")) {
-    const className = classOf(object);
-    if (className !== undefined && className !== options.ingressClassName) continue;
-    const facts = factsOf(name, object, cache);
-    cache.latest.set(name, facts);
+  const listed = snapshot.list("WebSocketRoute");
+  for (const [name, object] of listed) {
+    const facts = factsOf(name, object, options, cache);
+    if (facts === undefined) continue;
     const { generation, rules } = facts;
     routes.set(name, { name, generation, rules, conditions: conditionsOf(facts, references) });
     for (const host of facts.hosts) {
@@ -40,8 +39,8 @@ export function buildRouteGraph(snapshot: ClusterSnapshot, options: GraphOptions
       else claimants.push(facts);
     }
   }
-  if (cache.latest.size > routes.size) {
-    for (const name of cache.latest.keys()) if (!routes.has(name)) cache.latest.delete(name);
+  if (cache.routes.size > listed.size) {
+    for (const name of cache.routes.keys()) if (!listed.has(name)) cache.routes.delete(name);
   }
   const { upstreams, upstreamsOf } = references;
   return { routes, upstreams, upstreamsOf, services: new Set(upstreamsOf.keys()), hosts: settle(claims) };
@@ -55,10 +54,20 @@ export function upstreamsOfService(
   return graph.upstreamsOf.get(service) ?? [];
 }
 
-function factsOf(name: NamespacedName, object: unknown, cache: GraphCache): RouteFacts {
-  const facts = remembered(cache.routes, object, () => keepEntries(cache.latest.get(name), readRoute(name, object)));
-  // One object under two names is two routes.
-  return facts.name === name ? facts : readRoute(name, object);
+/** What a route says, read once for each object; undefined when it is of a class that is not ours. */
+function factsOf(
+  name: NamespacedName,
+  object: unknown,
+  { ingressClassName }: GraphOptions,
+  cache: GraphCache,
+): RouteFacts | undefined {
+  const known = cache.routes.get(name);
+  if (known?.object === object && known?.className === ingressClassName) return known.facts;
+  const className = classOf(object);
+  const isOurs = className === undefined || className === ingressClassName;
+  const facts = isOurs ? keepEntries(known?.facts, readRoute(name, object)) : undefined;
+  cache.routes.set(name, { object, className: ingressClassName, facts });
+  return facts;
 }
 
 const SERVED: readonly Condition[] = [accepted(), refsResolved(), programmed()];
