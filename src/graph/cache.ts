@@ -4,7 +4,7 @@ import type { SliceFacts } from "./slice-facts.ts";
 import type { NamespacedName } from "./types.ts";
 
 /** A route object and what was made of it when `className` was our class; no facts = the route is not ours. */
-export interface KnownRoute {
+interface KnownRoute {
   readonly object: unknown;
   readonly className: string;
   readonly facts: RouteFacts | undefined;
