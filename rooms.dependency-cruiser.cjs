@@ -25,7 +25,7 @@ const ROOMS = {
 };
 const alt = (xs) => `(${xs.join("|")})`;
 const rules = Object.entries(ROOMS).flatMap(([room, may]) => {
-  const from = { path: `^src/${room}/`, pathNot: "[.](test|contract)[.]ts$" };
+  const from = { path: `^src/${room}/`, pathNot: "[.](test|contract|fixture)[.]ts$" };
   const out = [];
   if (may.rooms !== "*")
     out.push({
