@@ -8,116 +8,93 @@ import { type ClientReport, landing, NumberedClient } from "./fixtures/numbered-
 const HOST = "chat.example.com";
 const TUNNELS = 200;
 const CHANGES = 200;
-/** Made by a hand-written generator, so that a failing run can be repeated. */
-const SEED = 20_261_121;
-
 interface Change {
   readonly name: string;
   readonly files: Readonly<Record<string, readonly Manifest[]>>;
   readonly path: string;
   readonly expected: ReadonlySet<string>;
+  /** Backends that the change takes out of service. */
+  readonly removed: readonly NumberedBackend[];
 }
 
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
+/** What a kind of change says of the route, and which Service then answers; undefined = the status instead. */
+interface Kind {
+  readonly name: string;
+  readonly route: Manifest | undefined;
+  readonly path?: string;
+  readonly lands: "blue" | "green" | "404" | "503";
+  readonly portName?: string;
 }
 
-/** One change after the other; each kind names where a new handshake must land. */
-function* changes(
-  blue: readonly NumberedBackend[],
-  green: readonly NumberedBackend[],
-  random: () => number,
-): Generator<Change> {
-  const names = (list: readonly NumberedBackend[]): Set<string> => new Set(list.map((backend) => backend.name));
-  const ports = (list: readonly NumberedBackend[]): number[] => list.map((backend) => backend.port);
-  const some = (list: readonly NumberedBackend[]): NumberedBackend[] => {
-    const chosen = list.filter(() => random() < 0.5);
-    return chosen.length > 0 && chosen.length < list.length ? chosen : list.slice(0, 2);
-  };
-  const blueRoute = () => route("chat").host(HOST).to("blue", 80);
+const ROUTE = () => route("chat").host(HOST);
+
+const KINDS: readonly ((number: number) => Kind)[] = [
+  () => ({ name: "endpoints removed and added", route: ROUTE().to("blue", 80).manifest(), lands: "blue" }),
+  () => ({
+    name: "weights moved to another Service",
+    route: ROUTE().to("blue", 80, 0).to("green", 80, 1).manifest(),
+    lands: "green",
+  }),
+  (number) => ({
+    name: "path renamed",
+    route: ROUTE().prefix(`/room-${number}`).to("green", 80).manifest(),
+    path: `/room-${number}/x`,
+    lands: "green",
+  }),
+  (number) => ({
+    name: "old path gone",
+    route: ROUTE().prefix(`/only-${number}`).to("green", 80).manifest(),
+    lands: "404",
+  }),
+  (number) => ({
+    name: "Service port renamed",
+    route: ROUTE().to("blue", 80).manifest(),
+    lands: "blue",
+    portName: `p${number}`,
+  }),
+  () => ({ name: "route deleted", route: undefined, lands: "404" }),
+  (number) => ({
+    name: "route back, with another policy",
+    route: ROUTE()
+      .with({ timeouts: { idle: `${60 + number}s` } })
+      .to("blue", 80)
+      .manifest(),
+    lands: "blue",
+  }),
+  () => ({ name: "all endpoints gone", route: ROUTE().to("blue", 80).manifest(), lands: "503" }),
+  (number) => ({
+    name: "another route of the same host",
+    route: route(`other-${number}`).host(HOST).prefix("/other").to("green", 80).manifest(),
+    path: "/other",
+    lands: "green",
+  }),
+];
+
+/**
+ * One change after the other. Each takes other backends out of both Services than the one before, all of which hold
+ * tunnels, brings those back, and does something to the route besides.
+ */
+function* changes(blue: readonly NumberedBackend[], green: readonly NumberedBackend[]): Generator<Change> {
   for (let number = 0; ; number++) {
-    const kinds: readonly (() => Change)[] = [
-      () => {
-        const listed = some(blue);
-        return {
-          name: "endpoints removed and added",
-          files: { "slices.yaml": endpoints("blue", ports(listed)), "route.yaml": [blueRoute().manifest()] },
-          path: "/",
-          expected: names(listed),
-        };
+    const kind = KINDS[number % KINDS.length]!(number);
+    const removed = kind.lands === "503" ? blue : [blue[number % blue.length]!, green[number % green.length]!];
+    const listed = (list: readonly NumberedBackend[]): NumberedBackend[] =>
+      list.filter((one) => !removed.includes(one));
+    const ports = (list: readonly NumberedBackend[]): number[] => listed(list).map((backend) => backend.port);
+    const names = (list: readonly NumberedBackend[]): Set<string> => new Set(listed(list).map(({ name }) => name));
+    const answers = { blue: names(blue), green: names(green), "404": new Set(["404"]), "503": new Set(["503"]) };
+    yield {
+      name: `${number}: ${kind.name}`,
+      files: {
+        "services.yaml": [service("blue", 80, kind.portName), service("green", 80)],
+        "slices.yaml": endpoints("blue", ports(blue), kind.portName),
+        "green.yaml": endpoints("green", ports(green)),
+        "route.yaml": kind.route === undefined ? [] : [kind.route],
       },
-      () => ({
-        name: "weights moved to another service",
-        files: { "route.yaml": [route("chat").host(HOST).to("blue", 80, 0).to("green", 80, 1).manifest()] },
-        path: "/",
-        expected: names(green),
-      }),
-      () => ({
-        name: "path renamed",
-        files: { "route.yaml": [route("chat").host(HOST).prefix(`/room-${number}`).to("green", 80).manifest()] },
-        path: `/room-${number}/x`,
-        expected: names(green),
-      }),
-      () => ({
-        name: "old path is gone",
-        files: { "route.yaml": [route("chat").host(HOST).prefix(`/only-${number}`).to("green", 80).manifest()] },
-        path: "/",
-        expected: new Set(["404"]),
-      }),
-      () => {
-        const listed = some(green);
-        return {
-          name: "endpoints of the other service removed",
-          files: {
-            "green.yaml": endpoints("green", ports(listed)),
-            "route.yaml": [route("chat").host(HOST).to("green", 80).manifest()],
-          },
-          path: "/",
-          expected: names(listed),
-        };
-      },
-      () => ({
-        name: "service port renamed",
-        files: {
-          "services.yaml": [service("blue", 80, `p${number}`), service("green", 80)],
-          "slices.yaml": endpoints("blue", ports(blue), `p${number}`),
-          "green.yaml": endpoints("green", ports(green)),
-          "route.yaml": [blueRoute().manifest()],
-        },
-        path: "/",
-        expected: names(blue),
-      }),
-      () => ({ name: "route deleted", files: { "route.yaml": [] }, path: "/", expected: new Set(["404"]) }),
-      () => ({
-        name: "route back, with a policy",
-        files: {
-          "services.yaml": [service("blue", 80), service("green", 80)],
-          "slices.yaml": endpoints("blue", ports(blue)),
-          "route.yaml": [
-            blueRoute()
-              .with({ timeouts: { idle: `${60 + number}s` } })
-              .manifest(),
-          ],
-        },
-        path: "/",
-        expected: names(blue),
-      }),
-      () => ({ name: "all endpoints gone", files: { "slices.yaml": [] }, path: "/", expected: new Set(["503"]) }),
-      () => ({
-        name: "another route of the same host",
-        files: {
-          "slices.yaml": endpoints("blue", ports(blue)),
-          "other.yaml": [route(`other-${number}`).host(HOST).prefix("/other").to("green", 80).manifest()],
-        },
-        path: "/other",
-        expected: names(green),
-      }),
-    ];
-    yield kinds[number % kinds.length]!();
+      path: kind.path ?? "/",
+      expected: answers[kind.lands],
+      removed,
+    };
   }
 }
 
@@ -152,8 +129,9 @@ async function churn(options: {
       .poll(() => new Set(clients.map((client) => client.backend)))
       .toEqual(new Set(all.map((backend) => backend.name)));
     let done = 0;
-    for (const change of changes(blue, green, generator(SEED))) {
+    for (const change of changes(blue, green)) {
       if (done++ === options.count) break;
+      expect(change.removed.every((backend) => backend.open.size > 0)).toBe(true);
       for (const [file, manifests] of Object.entries(change.files)) await folder.write(file, manifests);
       await settled(`ws://${http}${change.path}`, change);
     }
