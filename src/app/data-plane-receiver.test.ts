@@ -119,6 +119,15 @@ test("what a control thread staged and never committed is not served with the ne
   expect(commits).toEqual([{ gone: [], arrived: ["apps/two/0"] }]);
 });
 
+test("a rule that a control thread staged and never committed is followed by no live tunnel", () => {
+  const { tell, holder } = dataSide();
+  const followed: RuleId[][] = [];
+  holder.onCommit((changed) => followed.push([...changed.keys()]));
+  tell({ kind: "begin" }, stage("a.example", [entry("never")]));
+  tell({ kind: "begin" }, stage("b.example", [entry("chat")]), { kind: "commit", generation: 1 });
+  expect(followed).toEqual([["apps/chat/0"]]);
+});
+
 test("a list of 10,000 entries of one host is indexed part by part, each once", () => {
   const indexed: number[] = [];
   class WatchedHolder extends TableHolder {
