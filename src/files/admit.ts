@@ -3,7 +3,10 @@ import {
   API_VERSION,
   type Issue,
   type Parsed,
+  GRANT_API_VERSIONS,
   parseEndpointSlice,
+  parseIngressClass,
+  parseReferenceGrant,
   parseService,
   parseWebSocketRoute,
 } from "../api/index.ts";
@@ -29,7 +32,8 @@ export type Admission =
 
 interface KindRule {
   readonly group: string;
-  readonly apiVersion: string;
+  readonly apiVersions: readonly string[];
+  readonly scope: "Namespaced" | "Cluster";
   readonly parse: (object: unknown) => Parsed<unknown>;
 }
 
@@ -37,11 +41,13 @@ interface KindRule {
 const takeAsItIs = (object: unknown): Parsed<unknown> => ({ ok: true, value: object });
 
 const KINDS: Readonly<Record<Kind, KindRule>> = {
-  WebSocketRoute: { group: API_GROUP, apiVersion: `${API_GROUP}/${API_VERSION}`, parse: parseWebSocketRoute },
-  Service: { group: "", apiVersion: "v1", parse: parseService },
-  EndpointSlice: { group: "discovery.k8s.io", apiVersion: "discovery.k8s.io/v1", parse: parseEndpointSlice },
-  Secret: { group: "", apiVersion: "v1", parse: takeAsItIs },
-  ConfigMap: { group: "", apiVersion: "v1", parse: takeAsItIs },
+  WebSocketRoute: ruleOf(`${API_GROUP}/${API_VERSION}`, parseWebSocketRoute),
+  Service: ruleOf("v1", parseService),
+  EndpointSlice: ruleOf("discovery.k8s.io/v1", parseEndpointSlice),
+  IngressClass: { ...ruleOf("networking.k8s.io/v1", parseIngressClass), scope: "Cluster" },
+  ReferenceGrant: { ...ruleOf(GRANT_API_VERSIONS[0], parseReferenceGrant), apiVersions: GRANT_API_VERSIONS },
+  Secret: ruleOf("v1", takeAsItIs),
+  ConfigMap: ruleOf("v1", takeAsItIs),
 };
 
 const MOST_ISSUES = 5;
@@ -57,15 +63,23 @@ export function admit(value: unknown): Admission {
   if (!isKind(kind) || groupOf(apiVersion) !== KINDS[kind].group) {
     return { kind: "ignored", what: `${apiVersion} ${kind}`.slice(0, LONGEST_KIND) };
   }
-  const object = withNamespace(value);
+  const rule = KINDS[kind];
+  const object = withNamespace(value, rule);
   if (object === undefined) return refuse(undefined, `${kind}: metadata: must have a valid name and namespace`);
   const name = objectName(object);
   const id: ObjectId = `${kind}|${name}`;
-  const rule = KINDS[kind];
-  if (apiVersion !== rule.apiVersion) return refuse(id, `${kind} ${name}: apiVersion: must be "${rule.apiVersion}"`);
+  if (!rule.apiVersions.includes(apiVersion)) {
+    const choices = rule.apiVersions.map((known) => `"${known}"`).join(" or ");
+    return refuse(id, `${kind} ${name}: apiVersion: must be ${choices}`);
+  }
   const parsed = rule.parse(object);
   if (!parsed.ok) return refuse(id, `${kind} ${name}: ${listIssues(parsed.issues)}`);
   return { kind: "admitted", admitted: { id, kind, name, object } };
+}
+
+/** A kind of one version, with a namespace. */
+function ruleOf(apiVersion: string, parse: KindRule["parse"]): KindRule {
+  return { group: groupOf(apiVersion), apiVersions: [apiVersion], scope: "Namespaced", parse };
 }
 
 function isKind(kind: string): kind is Kind {
@@ -76,13 +90,20 @@ function refuse(id: ObjectId | undefined, message: string): Admission {
   return { kind: "refused", id, message };
 }
 
-/** The object with its namespace written out; undefined when its name is none. Labels are checked by its schema. */
-function withNamespace(value: Readonly<Record<string, unknown>>): ClusterObject | undefined {
+/**
+ * The object with its namespace written out, "" for a kind that has none; undefined when its name is none. Labels are
+ * checked by its schema.
+ */
+function withNamespace(
+  value: Readonly<Record<string, unknown>>,
+  { scope }: Pick<KindRule, "scope">,
+): ClusterObject | undefined {
   const { metadata } = value;
   if (!isRecord(metadata)) return undefined;
   const { name, namespace = "default" } = metadata;
-  if (!isName(name) || !isName(namespace)) return undefined;
-  return { ...value, metadata: { ...metadata, name, namespace } };
+  if (!isName(name)) return undefined;
+  if (scope === "Cluster") return { ...value, metadata: { ...metadata, name, namespace: "" } };
+  return isName(namespace) ? { ...value, metadata: { ...metadata, name, namespace } } : undefined;
 }
 
 /** As far as it matters here: it can be part of `namespace/name`. The schema of the kind says the rest. */

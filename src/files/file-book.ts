@@ -1,7 +1,7 @@
 import type { Log } from "../controller/index.ts";
+import type { Put, Removed } from "../dns/index.ts";
 import type { ObjectId } from "./admit.ts";
 import { type Claim, Claims, nextClaims } from "./claims.ts";
-import type { Put, Removed } from "./object-feed.ts";
 import { type Problem, Problems } from "./problems.ts";
 import { type DocumentCache, type Finding, readManifest } from "./read-manifest.ts";
 

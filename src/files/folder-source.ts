@@ -1,13 +1,13 @@
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { type After, afterDelay, type ClusterChange, type ClusterSource, type Log } from "../controller/index.ts";
+import { type DnsOptions, ObjectFeed } from "../dns/index.ts";
 import type { ClusterSnapshot } from "../graph/index.ts";
 import { DueList } from "./due-list.ts";
 import { FileBook } from "./file-book.ts";
 import { describe, findAt, statLink } from "./file-stamp.ts";
 import { isManifestName, pathIn, scanFolder } from "./folder-scan.ts";
 import { FolderWatch } from "./folder-watch.ts";
-import { type DnsOptions, ObjectFeed } from "./object-feed.ts";
 import type { Problem } from "./problems.ts";
 import { TrackedFile } from "./tracked-file.ts";
 
@@ -65,8 +65,10 @@ export class FolderSource implements ClusterSource {
     this.#rescanIntervalMs = options.rescanIntervalMs ?? RESCAN_INTERVAL_MS;
     this.#book = new FileBook(options.log);
     this.#feed = new ObjectFeed({
-      ...options,
-      onTrouble: (service, message) => this.#book.setObjectProblem(`Service|${service}`, message),
+      externalNames: {
+        ...options,
+        onTrouble: (service, message) => this.#book.setObjectProblem(`Service|${service}`, message),
+      },
     });
     this.#watch = new FolderWatch(this.#folder, {
       onHint: (folder, name) => this.#hint(folder, name),

@@ -1,39 +1,57 @@
-import type { Log, StatusPatch, StatusWriter } from "../controller/index.ts";
+import type { Log, StatusWriter } from "../controller/index.ts";
+import { isWell, type RoutePatch, type RouteStatus } from "../status/index.ts";
 
-/** Deleted routes are not told of; the oldest complaints are forgotten beyond this many. */
-const MOST_REMEMBERED = 10_000;
+type Condition = RouteStatus["conditions"][number];
 
 /** Says in the log what a cluster would show in a route's status: what is not True, and when it is again. */
 export class LogStatusWriter implements StatusWriter {
+  /** A folder is served by one process alone. */
+  readonly isActive = true;
   readonly #log: Log;
-  /** What was said last of each condition that is not True. */
-  readonly #said = new Map<string, string>();
+  readonly #standing = new Map<string, RouteStatus>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  write(patches: readonly StatusPatch[]): Promise<void> {
-    for (const { route, conditions } of patches) {
-      for (const { type, status, reason, message } of conditions) {
-        const key = `${route}|${type}`;
-        if (status === "True") {
-          if (this.#said.delete(key)) this.#log.info({ route, type, reason }, "route condition is met again");
-          continue;
-        }
-        const text = `${status}|${reason}|${message}`;
-        if (this.#said.get(key) === text) continue;
-        this.#remember(key, text);
-        this.#log.warn({ route, type, status, reason, message }, "route condition is not met");
+  standing(route: string): RouteStatus | undefined {
+    return this.#standing.get(route);
+  }
+
+  /** Counts stand from then on, and are not said. */
+  write(patches: readonly RoutePatch[]): Promise<void> {
+    for (const patch of patches) {
+      const before = this.#standing.get(patch.route)?.conditions ?? [];
+      this.#standing.set(patch.route, patch);
+      for (const condition of patch.conditions) {
+        this.#say(
+          patch.route,
+          before.find(({ type }) => type === condition.type),
+          condition,
+        );
       }
     }
     return Promise.resolve();
   }
 
-  #remember(key: string, text: string): void {
-    this.#said.delete(key);
-    this.#said.set(key, text);
-    const [oldest] = this.#said.keys();
-    if (this.#said.size > MOST_REMEMBERED && oldest !== undefined) this.#said.delete(oldest);
+  retain(routes: ReadonlyMap<string, unknown>): void {
+    if (this.#standing.size <= routes.size) return;
+    for (const route of this.#standing.keys()) if (!routes.has(route)) this.#standing.delete(route);
+  }
+
+  onActive(): void {
+    // It always is.
+  }
+
+  #say(route: string, before: Condition | undefined, after: Condition): void {
+    const { type, status, reason, message } = after;
+    if (isWell(after)) {
+      const isNews = before !== undefined && !isWell(before);
+      if (isNews) this.#log.info({ route, type, reason }, "route condition is met again");
+      return;
+    }
+    if (before?.status === status && before.reason === reason && before.message === message) return;
+    const words = status === "True" ? "route condition is met in part" : "route condition is not met";
+    this.#log.warn({ route, type, status, reason, message }, words);
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { After, ClusterChange, Log } from "../controller/index.ts";
-import { ManifestSource, type ResolveHost } from "./index.ts";
+import type { ResolveHost } from "../dns/index.ts";
+import { ManifestSource } from "./index.ts";
 
 /** Time that passes only by hand. */
 class HandClock {

@@ -1,7 +1,7 @@
 import type { ClusterChange, ClusterSource, Log } from "../controller/index.ts";
+import { type DnsOptions, ObjectFeed } from "../dns/index.ts";
 import type { ClusterSnapshot } from "../graph/index.ts";
 import { admit } from "./admit.ts";
-import { type DnsOptions, ObjectFeed } from "./object-feed.ts";
 
 export interface ManifestSourceOptions extends DnsOptions {
   /** Objects as a manifest would say them. */
@@ -19,7 +19,9 @@ export class ManifestSource implements ClusterSource {
   constructor(options: ManifestSourceOptions) {
     this.#objects = options.objects;
     this.#log = options.log;
-    this.#feed = new ObjectFeed({ ...options, onTrouble: (service, message) => this.#say(service, message) });
+    this.#feed = new ObjectFeed({
+      externalNames: { ...options, onTrouble: (service, message) => this.#say(service, message) },
+    });
   }
 
   /** Rejects when an object is refused, with the words for it. */

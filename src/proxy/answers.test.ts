@@ -22,7 +22,7 @@ describe("the table of answers", () => {
 
   test("only a failed dial may be tried on another backend", () => {
     const retryable = CODES.filter((code) => answerOf(code).retryable);
-    expect(retryable).toEqual(["HF_DIAL_REFUSED", "HF_DIAL_TIMEOUT"]);
+    expect(retryable).toEqual(["HF_DIAL_REFUSED", "HF_DIAL_TIMEOUT", "HF_FORBIDDEN_TARGET"]);
   });
 
   test.for<{ name: string; code: ProxyErrorCode; want: [string, string] }>([

@@ -167,6 +167,14 @@ export const ANSWERS = {
     title: "The backend did not accept the connection in time",
     help: "The endpoint does not answer at all: the node is gone, a network policy drops packets, or the backend's accept queue is full.",
   },
+  HF_FORBIDDEN_TARGET: {
+    status: 502,
+    source: "backend",
+    retryable: true,
+    level: "warn",
+    title: "The backend's address is one that Holdfast does not connect to",
+    help: "In a cluster no route may reach Holdfast's own machine: loopback, link-local, unspecified, multicast and broadcast addresses and Holdfast's own listeners are refused, in every spelling (IPv4 inside IPv6 too). Look at the addresses in the EndpointSlices of the rule's Services and, for a Service of type ExternalName, at what its name resolves to; give it addresses of Pods.",
+  },
   HF_HANDSHAKE_TIMEOUT: {
     status: 504,
     source: "backend",

@@ -2,13 +2,16 @@ import type { Socket } from "node:net";
 import { Pool } from "undici";
 import type { TimerHandle, TimerWheel } from "../relay/index.ts";
 import type { Backend, BackendId } from "../upstream/index.ts";
-import { dial } from "./dial.ts";
+import { dial, type DialFailure } from "./dial.ts";
+import type { ForbiddenCheck } from "./forbidden-targets.ts";
 
 export interface BackendPoolsOptions {
   readonly wheel: TimerWheel;
   readonly now: () => number;
   /** Milliseconds a connection attempt may take. */
   readonly connectTimeoutMs: number;
+  /** undefined = every target is allowed. */
+  readonly isForbidden: ForbiddenCheck | undefined;
   /** Bytes of a response's head. */
   readonly maxHeadBytes: number;
   /** Kept connections without a request are closed after this, unless the backend's Keep-Alive says sooner. */
@@ -26,9 +29,9 @@ interface OpenPool {
 
 /** A dial that came to nothing; tells undici's own errors, which may come after bytes were written, from ours. */
 export class DialError extends Error {
-  readonly failure: "refused" | "timeout";
+  readonly failure: DialFailure;
 
-  constructor(failure: "refused" | "timeout", reason: string) {
+  constructor(failure: DialFailure, reason: string) {
     super(reason);
     this.name = "DialError";
     this.failure = failure;
@@ -90,7 +93,7 @@ export class BackendPools {
   }
 
   #open({ address, port }: Backend): Pool {
-    const { wheel, connectTimeoutMs, maxHeadBytes, idleConnectionMs } = this.#options;
+    const { wheel, connectTimeoutMs, isForbidden, maxHeadBytes, idleConnectionMs } = this.#options;
     // The origin is a name only: the connector knows where to go, and every request brings its Host.
     return new Pool("http://backend", {
       allowH2: false,
@@ -101,7 +104,7 @@ export class BackendPools {
       keepAliveTimeout: idleConnectionMs ?? 4_000,
       clientTtl: MAX_CONNECTION_AGE_MS,
       connect: (_options, done) => {
-        dial({ address, port }, { wheel, timeoutMs: connectTimeoutMs }, (result) => {
+        dial({ address, port }, { wheel, timeoutMs: connectTimeoutMs, isForbidden }, (result) => {
           if ("socket" in result) done(null, readOnWhenUnheard(result.socket));
           else done(new DialError(result.failure, result.reason), null);
         });

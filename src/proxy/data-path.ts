@@ -3,6 +3,7 @@ import type { TimerWheel } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
 import type { Balancer } from "../upstream/index.ts";
 import { answerOf, type ProxyErrorCode } from "./answers.ts";
+import type { ForbiddenCheck } from "./forbidden-targets.ts";
 import type { Decider, HeaderPair, ProxyObserver, RequestFacts } from "./types.ts";
 
 /** Bounds of one listener. Milliseconds and bytes. */
@@ -52,6 +53,8 @@ export interface DataPath {
   readonly limits: ProxyLimits;
   /** This instance's name in Via. */
   readonly pseudonym: string;
+  /** Asked before each dial; undefined = every target is allowed. */
+  readonly isForbidden: ForbiddenCheck | undefined;
 }
 
 export interface FailedRequest {

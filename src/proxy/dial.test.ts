@@ -25,7 +25,9 @@ test("no answer in time is a timeout, told once, and leaves neither timer nor so
   const port = await startTcp(cleanups, (socket) => void accepted.push(socket.resume()));
   const wheel = standingWheel();
   const results: DialResult[] = [];
-  dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000 }, (result) => results.push(result));
+  dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000, isForbidden: undefined }, (result) =>
+    results.push(result),
+  );
   wheel.advance(2_999);
   expect(results).toEqual([]);
   // Before the event loop could hear of the connection.
@@ -34,7 +36,7 @@ test("no answer in time is a timeout, told once, and leaves neither timer nor so
   expect(wheel.size).toBe(0);
   // The kernel may have made the connection nevertheless: then it is closed.
   const another = await new Promise<DialResult>((done) => {
-    dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000 }, done);
+    dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000, isForbidden: undefined }, done);
   });
   if ("socket" in another) another.socket.destroy();
   await expect.poll(() => accepted.length > 0 && accepted.every((socket) => socket.readableEnded)).toBe(true);
@@ -46,7 +48,7 @@ test("a refused dial is told once and leaves no timer", async () => {
   const wheel = standingWheel();
   const port = await closedPort();
   const result = await new Promise<DialResult>((done) => {
-    dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000 }, done);
+    dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000, isForbidden: undefined }, done);
   });
   expect(result).toEqual({ failure: "refused", reason: "ECONNREFUSED" });
   expect(wheel.size).toBe(0);
@@ -57,11 +59,25 @@ test("a dial that is given up says nothing and leaves no timer", async () => {
   const port = await startTcp(cleanups, (socket) => void socket.resume());
   const wheel = standingWheel();
   const results: DialResult[] = [];
-  const giveUp = dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000 }, (result) => results.push(result));
+  const giveUp = dial({ address: "127.0.0.1", port }, { wheel, timeoutMs: 3_000, isForbidden: undefined }, (result) =>
+    results.push(result),
+  );
   giveUp();
   giveUp();
   wheel.advance(10_000);
   expect([results, wheel.size]).toEqual([[], 0]);
+});
+
+test("a forbidden target is told once and later than the dial returns, and not when it was given up", async () => {
+  const wheel = standingWheel();
+  const results: DialResult[] = [];
+  const options = { wheel, timeoutMs: 3_000, isForbidden: () => "a loopback address" };
+  const target = { address: "127.0.0.1", port: await closedPort() };
+  dial(target, options, (result) => results.push(result))();
+  dial(target, options, (result) => results.push(result));
+  expect(results).toEqual([]);
+  await expect.poll(() => results).toEqual([{ failure: "forbidden", reason: "a loopback address" }]);
+  expect(wheel.size).toBe(0);
 });
 
 const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));

@@ -9,5 +9,11 @@ export { ANSWERS, type Answer, answerOf, type ProxyErrorCode } from "./answers.t
 export { DEFAULT_LIMITS, type ProxyLimits } from "./data-path.ts";
 export { createDecider, type DeciderOptions, type SyncDecider } from "./decide.ts";
 export { errorReference } from "./error-reference.ts";
+export {
+  type ForbiddenCheck,
+  forbiddenTargets,
+  type ForbiddenTargetsOptions,
+  type OwnListener,
+} from "./forbidden-targets.ts";
 export { ProxyServer, type ProxyServerOptions } from "./server.ts";
 export type * from "./types.ts";

@@ -6,6 +6,7 @@ import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
 import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
 import type { Turn } from "./connections.ts";
+import { type DialAnswer, dialAnswer } from "./dial.ts";
 import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
 import { breakOff } from "./linger.ts";
 import { refuseResponse, withConnection } from "./refuse.ts";
@@ -42,7 +43,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   #body: RequestBody | null = null;
   #lease: Lease | undefined = undefined;
   #controller: Dispatcher.DispatchController | undefined = undefined;
-  #lastFailure: { readonly code: ProxyErrorCode; readonly detail: string } | undefined = undefined;
+  #lastFailure: DialAnswer | undefined = undefined;
   #repeats = 0;
   #isBodySent = false;
   #bytesUp = 0;
@@ -185,10 +186,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     const isDial = error instanceof DialError;
     this.#lease?.release(isDial ? "dialFailed" : "closed");
     this.#lease = undefined;
-    if (isDial) {
-      const code = error.failure === "timeout" ? "HF_DIAL_TIMEOUT" : "HF_DIAL_REFUSED";
-      this.#lastFailure = { code, detail: "" };
-    }
+    if (isDial) this.#lastFailure = dialAnswer(error.failure, error.message);
     if (this.#rule !== undefined && this.#head !== undefined) this.#tryNext(this.#rule, this.#head);
   }
 

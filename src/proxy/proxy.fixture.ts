@@ -19,6 +19,7 @@ import {
 import { UpstreamRegistry } from "../upstream/index.ts";
 import type { ProxyLimits } from "./data-path.ts";
 import { createDecider } from "./decide.ts";
+import type { ForbiddenCheck } from "./forbidden-targets.ts";
 import { ProxyServer } from "./server.ts";
 import type { ProxyObserver, TunnelContext } from "./types.ts";
 
@@ -83,6 +84,7 @@ export interface ProxyOptions {
   /** Ports on 127.0.0.1, all behind CHAT; with a host where it is not that. */
   readonly backends?: readonly (number | { readonly address: string; readonly port: number })[];
   readonly limits?: Partial<ProxyLimits>;
+  readonly isForbidden?: ForbiddenCheck;
 }
 
 interface Seen {
@@ -131,6 +133,7 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
       tunnelEnded: (context, end) => void seen.ended.push({ context, end }),
     },
     limits: { lingerMs: 200, ...options.limits },
+    ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
   });
   const setBackends: StartedProxy["setBackends"] = (backends) => {
     const addresses = backends.map((at) => (typeof at === "number" ? { address: "127.0.0.1", port: at } : at));

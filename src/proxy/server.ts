@@ -7,6 +7,7 @@ import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { BackendPools } from "./backend-pools.ts";
 import { ClientConnection, headFault, parserFault, type Turn } from "./connections.ts";
 import { type DataPath, DEFAULT_LIMITS, pairsOf, type ProxyLimits, tellRefused } from "./data-path.ts";
+import type { ForbiddenCheck, OwnListener } from "./forbidden-targets.ts";
 import { asksForWebSocket } from "./handshake-request.ts";
 import { LiveRules } from "./live-rules.ts";
 import { PlainExchange } from "./plain-http.ts";
@@ -39,6 +40,8 @@ export interface ProxyServerOptions {
   /** This instance's name in Via, the same that the decider knows. */
   readonly pseudonym: string;
   readonly limits?: Partial<ProxyLimits>;
+  /** Which targets are refused at dial, whoever named them; not given = none, as in front of a folder. */
+  readonly isForbidden?: ForbiddenCheck;
 }
 
 /** One HTTP/1.1 listener with all that goes on behind it: plain requests, handshakes and tunnels. */
@@ -60,11 +63,11 @@ export class ProxyServer {
 
   constructor(options: ProxyServerOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { decider, balancer, wheel, observer, now, wallNow, pseudonym } = options;
-    this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits };
+    const { decider, balancer, wheel, observer, now, wallNow, pseudonym, isForbidden } = options;
+    this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits, isForbidden };
     this.#randomId = options.randomId;
     const { connectTimeoutMs, maxHeadBytes } = limits;
-    this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, maxHeadBytes });
+    this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, isForbidden, maxHeadBytes });
     this.#relay = options.createRelay((tunnel, end) => {
       this.#giveBack(tunnel.context);
       observer.tunnelEnded(tunnel.context, end);
@@ -96,8 +99,14 @@ export class ProxyServer {
     return this.#relay.tunnels;
   }
 
+  /** What it listens on at the moment. */
+  get listeners(): readonly OwnListener[] {
+    const bound = this.#http.address();
+    return bound === null || typeof bound === "string" ? [] : [{ address: bound.address, port: bound.port }];
+  }
+
   /** Port 0 takes a free one. Rejects when the address cannot be had. */
-  async listen(at: { readonly host: string; readonly port: number }): Promise<{ address: string; port: number }> {
+  async listen(at: { readonly host: string; readonly port: number }): Promise<OwnListener> {
     await new Promise<void>((resolve, reject) => {
       this.#http.once("error", reject);
       this.#http.listen({ host: at.host, port: at.port }, () => {

@@ -6,7 +6,7 @@ import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { type HandshakeAnswer, sendHandshake } from "./backend-handshake.ts";
 import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
-import { dial } from "./dial.ts";
+import { dial, type DialAnswer, dialAnswer } from "./dial.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { checkSwitch } from "./handshake-response.ts";
 import { breakOff, linger } from "./linger.ts";
@@ -59,7 +59,7 @@ export class UpgradeHandshake {
   #rule: CompiledRule | undefined = undefined;
   #policy: PolicyRef | undefined = undefined;
   #lease: Lease | undefined = undefined;
-  #lastFailure: ProxyErrorCode = "HF_NO_BACKEND";
+  #lastFailure: DialAnswer = { code: "HF_NO_BACKEND", detail: "" };
   #deadline: TimerHandle | undefined = undefined;
   /** Gives up whatever goes on towards the backend. */
   #stopBackend: () => void = () => {};
@@ -115,18 +115,21 @@ export class UpgradeHandshake {
 
   /** A dead backend must not cost the client its handshake while others are ready: each is tried once. */
   #dialNext(decision: TunnelDecision): void {
-    const { balancer, wheel, limits } = this.#path;
+    const { balancer, wheel, limits, isForbidden } = this.#path;
     const { rule } = decision.entry;
     const lease = this.#tried.size < limits.maxDials ? balancer.acquire(rule, this.#tried) : undefined;
-    if (lease === undefined) return this.refuse(this.#lastFailure, this.#triedText());
+    if (lease === undefined) {
+      const { code, detail } = this.#lastFailure;
+      return this.refuse(code, [detail, this.#triedText()].filter((text) => text !== "").join("; "));
+    }
     this.#lease = lease;
     this.#tried.add(lease.backend.id);
     const timeoutMs = Math.min(limits.connectTimeoutMs, this.#remainingMs(rule) / 2);
-    this.#stopBackend = dial(lease.backend, { wheel, timeoutMs }, (result) => {
+    this.#stopBackend = dial(lease.backend, { wheel, timeoutMs, isForbidden }, (result) => {
       if ("socket" in result) return this.#send(decision, result.socket);
       lease.release("dialFailed");
       this.#lease = undefined;
-      this.#lastFailure = result.failure === "timeout" ? "HF_DIAL_TIMEOUT" : "HF_DIAL_REFUSED";
+      this.#lastFailure = dialAnswer(result.failure, result.reason);
       this.#dialNext(decision);
     });
   }
