@@ -1,12 +1,17 @@
 // What a build and a match cost: `node bench/graph.ts`. Prints figures; asserts nothing.
 import { buildRouteGraph, diffHosts, newGraphCache, resolveEndpoints } from "../src/graph/index.ts";
-import type { ClusterSnapshot, Kind } from "../src/graph/index.ts";
+import type { ClusterSnapshot, GraphOptions, Kind } from "../src/graph/index.ts";
 import { buildTable, TableHolder } from "../src/routing/index.ts";
 import type { CompiledEntry, MatchFacts, UpstreamKey } from "../src/routing/index.ts";
 
 const ENDPOINTS_PER_ROUTE = 10;
 const EDITS = 50;
-const OPTIONS = { ingressClassName: "holdfast" };
+const OPTIONS: GraphOptions = {
+  ingressClassName: "holdfast",
+  classless: "Ours",
+  anyHostNamespaces: "all",
+  externalNames: "Follow",
+};
 
 class World implements ClusterSnapshot {
   readonly routes = new Map<string, unknown>();
@@ -60,7 +65,7 @@ function worldOf(routes: number, hosts: number): World {
   return world;
 }
 
-function slice(i: number): unknown {
+function slice(i: number, endpoints = ENDPOINTS_PER_ROUTE): unknown {
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
@@ -71,7 +76,7 @@ function slice(i: number): unknown {
     },
     addressType: "IPv4",
     ports: [{ name: "ws", port: 8080 }],
-    endpoints: Array.from({ length: ENDPOINTS_PER_ROUTE }, (_, n) => ({
+    endpoints: Array.from({ length: endpoints }, (_, n) => ({
       addresses: [`10.${i >> 8}.${i & 255}.${n + 1}`],
       conditions: { ready: true },
       targetRef: { kind: "Pod", name: `pod-${i}-${n}`, uid: `uid-${i}-${n}` },
@@ -140,9 +145,30 @@ function benchBuild(routes: number, hosts: number): void {
   );
 }
 
+/** 1,000 endpoints in slices of 100, as the EndpointSlice controller makes them, and one slice that changes. */
+function benchLargeService(): void {
+  const world = worldOf(1, 1);
+  const cache = newGraphCache();
+  const upstream = "apps/service-0:80" as UpstreamKey;
+  const slices = Array.from({ length: 10 }, (_, i) => slice(i, 100));
+  const resolve = (): number => {
+    world.slices.set("apps/service-0", [...slices]);
+    const start = performance.now();
+    resolveEndpoints(world, upstream, OPTIONS, cache);
+    return performance.now() - start;
+  };
+  const cold = resolve();
+  const warm = Array.from({ length: EDITS }, () => {
+    slices[0] = slice(0, 100);
+    return resolve();
+  }).toSorted((x, y) => x - y);
+  const text = [cold, warm[0], warm[EDITS >> 1], warm[EDITS - 1]].map((x) => (x ?? Number.NaN).toFixed(2)).join(" / ");
+  console.log(`${"\n1,000 endpoints in 10 slices, one changed: cold / least / median / most".padEnd(65)} ${text} ms`);
+}
+
 function resolveAll(world: World, upstreams: Iterable<UpstreamKey>, cache: ReturnType<typeof newGraphCache>): number {
   let endpoints = 0;
-  for (const upstream of upstreams) endpoints += resolveEndpoints(world, upstream, cache).length;
+  for (const upstream of upstreams) endpoints += resolveEndpoints(world, upstream, OPTIONS, cache).length;
   return endpoints;
 }
 
@@ -187,6 +213,7 @@ function benchMatch(hosts: number, makeFacts: (i: number) => Partial<MatchFacts>
 
 benchBuild(5_000, 5_000);
 benchBuild(5_000, 1);
+benchLargeService();
 console.log("");
 for (const hosts of [1, 100, 5_000]) {
   benchMatch(hosts, () => ({}), "prefix");

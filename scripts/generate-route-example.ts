@@ -18,7 +18,8 @@ spec:
       queryParams: [{ name: version, value: "2" }]
       subprotocols: [chat.v2]
     backendRefs:
-    - { name: chat-beta, port: 8010 }
+    # Needs a ReferenceGrant in namespace beta.
+    - { name: chat-beta, namespace: beta, port: 8010 }
     rewrite:
       path: { type: ReplaceFullPath, value: /live }
       host: chat-beta.internal:8010

@@ -2,7 +2,13 @@ import { z } from "zod";
 import { dnsLabel, portNumber } from "./kubernetes-names.ts";
 
 const backendRef = z.strictObject({
-  name: dnsLabel.describe("Name of a Service in the route's namespace."),
+  name: dnsLabel.describe("Name of a Service."),
+  namespace: dnsLabel
+    .describe(
+      "Namespace of the Service. Not set: the route's own. Another one must hold a ReferenceGrant (Gateway API) from " +
+        "WebSocketRoutes of the route's namespace to the Service; without it nothing is sent there.",
+    )
+    .optional(),
   port: portNumber.describe("A port of the Service, by its number."),
   weight: z
     .int32()
@@ -20,5 +26,6 @@ export const backendRefs = z
   .max(16, { abort: true })
   .meta({ "x-kubernetes-list-type": "atomic" })
   .describe(
-    "Where tunnels and requests go. The share of a Service that does not exist or has no ready endpoint goes to the others.",
+    "Where tunnels and requests go. The share of a Service that does not exist, may not be referred to or has no " +
+      "ready endpoint goes to the others.",
   );

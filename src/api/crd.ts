@@ -46,10 +46,10 @@ export function routeDefinition(): object {
           served: true,
           storage: true,
           additionalPrinterColumns: [
-            { name: "Hostnames", type: "string", jsonPath: ".spec.hostnames" },
-            { name: "Class", type: "string", jsonPath: ".spec.ingressClassName" },
+            { name: "Hosts", type: "string", jsonPath: ".spec.hostnames" },
             { name: "Accepted", type: "string", jsonPath: statusOf("Accepted") },
             { name: "Programmed", type: "string", jsonPath: statusOf("Programmed") },
+            { name: "Ready", type: "integer", jsonPath: ".status.backends.ready" },
             { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
           ],
           subresources: { status: {} },

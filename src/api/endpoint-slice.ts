@@ -16,6 +16,8 @@ const endpoint = z.object({
     })
     .optional(),
   zone: z.string().max(253).optional(),
+  /** The zones whose clients this endpoint is meant for (topology aware routing). */
+  hints: z.object({ forZones: unlessNull(z.array(z.object({ name: z.string().max(253) })).max(64)) }).optional(),
 });
 
 const endpointPort = z.object({

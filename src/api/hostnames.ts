@@ -22,7 +22,8 @@ export const hostnames = z
   .meta(LIST_IS_SET)
   .describe(
     "Hosts that the route serves. An exact name wins over the longest matching wildcard, that over a route without " +
-      "hostnames. None: every host. The port of a request's Host does not matter.",
+      "hostnames. None: every host, which in a cluster only namespaces may claim that the administrator names. The port of a " +
+      "request's Host does not matter.",
   );
 
 /** A Host header to be sent: a name, with a port where the backend wants to see one. */

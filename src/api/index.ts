@@ -14,11 +14,13 @@ export {
   ROUTE_KIND,
   SERVICE_NAME_LABEL,
 } from "./identity.ts";
+export { DEFAULT_CLASS_ANNOTATION, type IngressClass, parseIngressClass } from "./ingress-class.ts";
 export type { ObjectMetadata } from "./metadata.ts";
 export type { OpenApiSchema } from "./open-api.ts";
 export { parseWebSocketRoute } from "./parse-route.ts";
 export type { Issue, Parsed } from "./parsed.ts";
 export { CONDITION_REASONS, type ConditionReason } from "./reasons.ts";
+export { GRANT_API_VERSIONS, parseReferenceGrant, type ReferenceGrant } from "./reference-grant.ts";
 export { parseService, type Service } from "./service.ts";
 export type {
   BackendRef,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseEndpointSlice } from "./endpoint-slice.ts";
+import { parseIngressClass } from "./ingress-class.ts";
+import { parseReferenceGrant } from "./reference-grant.ts";
 import { parseService } from "./service.ts";
 
 const SERVICE = { apiVersion: "v1", kind: "Service", metadata: { name: "chat" } };
@@ -15,6 +17,7 @@ describe("a Service", () => {
         clusterIP: "10.0.0.1",
         clusterIPs: ["10.0.0.1"],
         ipFamilies: ["IPv4"],
+        publishNotReadyAddresses: true,
         sessionAffinity: "None",
         ports: [
           { name: "ws", port: 80, targetPort: 8010, protocol: "TCP", nodePort: 30000, appProtocol: "kubernetes.io/ws" },
@@ -33,6 +36,7 @@ describe("a Service", () => {
           clusterIP: "10.0.0.1",
           clusterIPs: ["10.0.0.1"],
           ipFamilies: ["IPv4"],
+          publishNotReadyAddresses: true,
           ports: [{ name: "ws", port: 80, targetPort: 8010, protocol: "TCP", appProtocol: "kubernetes.io/ws" }],
         },
       },
@@ -94,10 +98,11 @@ describe("an EndpointSlice", () => {
         conditions: { ready: true, serving: true, terminating: false },
         targetRef: { kind: "Pod", name: "chat-a", uid: "u1" },
         zone: "a",
+        hints: { forZones: [{ name: "a" }] },
       },
       { addresses: ["127.0.0.1"] },
     ];
-    const others = { nodeName: "n", hints: { forZones: [{ name: "a" }] }, deprecatedTopology: {} };
+    const others = { nodeName: "n", deprecatedTopology: {} };
     const object = {
       ...SLICE,
       endpoints: endpoints.map((one) => ({ ...one, ...others })),
@@ -148,10 +153,90 @@ describe("an EndpointSlice", () => {
       change: { endpoints: [{ addresses: ["10.0.0.1"], conditions: { ready: "yes" } }] },
       field: "endpoints[0].conditions.ready",
     },
+    {
+      name: "with hints that name no zone",
+      change: { endpoints: [{ addresses: ["10.0.0.1"], hints: { forZones: ["a"] } }] },
+      field: "endpoints[0].hints.forZones[0]",
+    },
     { name: "with a port out of range", change: { ports: [{ port: 70_000 }] }, field: "ports[0].port" },
     { name: "of another kind", change: { kind: "Endpoints" }, field: "kind" },
   ])("is refused $name", ({ change, field }) => {
     const parsed = parseEndpointSlice({ ...SLICE, ...change });
+    expect(parsed.ok ? [] : parsed.issues.map((issue) => issue.field)).toEqual([field]);
+  });
+});
+
+const CLASS = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "IngressClass",
+  metadata: { name: "holdfast", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
+  spec: { controller: "holdfast.dev/ingress" },
+};
+
+describe("an IngressClass", () => {
+  test("is read as far as it is used, whatever is said of a namespace", () => {
+    const parameters = { apiGroup: "k8s.example", kind: "Parameters", name: "a" };
+    const metadata = { ...CLASS.metadata, namespace: "", uid: "1", labels: null, creationTimestamp: null };
+    expect(parseIngressClass({ ...CLASS, metadata, spec: { ...CLASS.spec, parameters } })).toEqual({
+      ok: true,
+      value: CLASS,
+    });
+    expect(parseIngressClass({ ...CLASS, metadata: { name: "a", annotations: null } }).ok).toBe(true);
+  });
+
+  test.for([
+    { name: "without a controller", change: { spec: {} }, field: "spec.controller" },
+    { name: "without a spec", change: { spec: undefined }, field: "spec" },
+    { name: "without a name", change: { metadata: {} }, field: "metadata.name" },
+    { name: "of an older version", change: { apiVersion: "networking.k8s.io/v1beta1" }, field: "apiVersion" },
+  ])("is refused $name", ({ change, field }) => {
+    const parsed = parseIngressClass({ ...CLASS, ...change });
+    expect(parsed.ok ? [] : parsed.issues.map((issue) => issue.field)).toEqual([field]);
+  });
+});
+
+const GRANT = {
+  apiVersion: "gateway.networking.k8s.io/v1beta1",
+  kind: "ReferenceGrant",
+  metadata: { name: "let-in", namespace: "shared" },
+  spec: {
+    from: [{ group: "holdfast.dev", kind: "WebSocketRoute", namespace: "apps" }],
+    to: [
+      { group: "", kind: "Service" },
+      { group: "", kind: "Secret", name: "tls" },
+    ],
+  },
+};
+
+describe("a ReferenceGrant", () => {
+  test("is read in both of its versions", () => {
+    for (const version of ["v1", "v1beta1"]) {
+      const object = { ...GRANT, apiVersion: `gateway.networking.k8s.io/${version}` };
+      expect(parseReferenceGrant({ ...object, status: {} })).toEqual({ ok: true, value: object });
+    }
+  });
+
+  const from = GRANT.spec.from;
+  test.for([
+    {
+      name: "of another version",
+      change: { apiVersion: "gateway.networking.k8s.io/v1alpha2" },
+      field: "apiVersion",
+    },
+    { name: "from nobody", change: { spec: { ...GRANT.spec, from: [] } }, field: "spec.from" },
+    { name: "to nothing", change: { spec: { from } }, field: "spec.to" },
+    {
+      name: "to a kind without a group",
+      change: { spec: { from, to: [{ kind: "Service" }] } },
+      field: "spec.to[0].group",
+    },
+    {
+      name: "from a namespace that is none",
+      change: { spec: { ...GRANT.spec, from: [{ ...from[0], namespace: "*" }] } },
+      field: "spec.from[0].namespace",
+    },
+  ])("is refused $name", ({ change, field }) => {
+    const parsed = parseReferenceGrant({ ...GRANT, ...change });
     expect(parsed.ok ? [] : parsed.issues.map((issue) => issue.field)).toEqual([field]);
   });
 });

@@ -30,6 +30,8 @@ const service = z.object({
       .array(z.enum(["IPv4", "IPv6"]))
       .max(2)
       .optional(),
+    /** Pods that are not ready are to be used all the same. */
+    publishNotReadyAddresses: z.boolean().optional(),
     ports: unlessNull(z.array(servicePort).max(1024)),
   }),
 });

@@ -9,7 +9,10 @@ import { rules } from "./rule.ts";
 export const routeSpec = z
   .strictObject({
     ingressClassName: dnsSubdomain
-      .describe("Name of the IngressClass whose controller serves the route; a route of another class is not ours.")
+      .describe(
+        "Name of the IngressClass whose controller serves the route. Not set: the class of ours that is marked default, else the " +
+          "only one of ours. A route of another class is not ours.",
+      )
       .optional(),
     hostnames: hostnames.optional(),
     rules,

@@ -1,72 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { upstreamKey } from "../routing/index.ts";
+import { build, conditionOf, type Objects, route, service, snapshotOf } from "./graph.fixture.ts";
 import {
   buildRouteGraph,
-  type ClusterSnapshot,
-  type Condition,
   diffHosts,
-  type Kind,
+  type GraphOptions,
   newGraphCache,
   resolveEndpoints,
-  type RouteGraph,
   upstreamsOfService,
 } from "./index.ts";
-
-const OPTIONS = { ingressClassName: "holdfast" };
-
-function snapshotOf(objects: Partial<Record<Kind, Record<string, unknown>>>): ClusterSnapshot {
-  return {
-    list: (kind) => new Map(Object.entries(objects[kind] ?? {})),
-    slicesOf: () => Object.values(objects.EndpointSlice ?? {}),
-  };
-}
-
-function route(name: string, spec: object = {}, metadata: object = {}): unknown {
-  return {
-    apiVersion: "holdfast.dev/v1alpha1",
-    kind: "WebSocketRoute",
-    metadata: { name, namespace: "apps", ...metadata },
-    spec: { hostnames: ["chat.example.com"], rules: [{ backendRefs: [{ name: "chat", port: 80 }] }], ...spec },
-  };
-}
-
-function service(name: string, spec: object = { ports: [{ port: 80 }] }): unknown {
-  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "apps" }, spec };
-}
-
-function build(objects: Parameters<typeof snapshotOf>[0], cache = newGraphCache()): RouteGraph {
-  return buildRouteGraph(snapshotOf(objects), OPTIONS, cache);
-}
-
-function conditionOf(graph: RouteGraph, name: string, type: Condition["type"]): Condition {
-  return graph.routes.get(name)!.conditions.find((condition) => condition.type === type)!;
-}
-
-describe("classes", () => {
-  test.for([
-    { name: "a route that names no class is ours", className: undefined, isOurs: true },
-    { name: "a route that names our class is ours", className: "holdfast", isOurs: true },
-    { name: "a route that names another class is not ours", className: "nginx", isOurs: false },
-  ])("$name", ({ className, isOurs }) => {
-    const graph = build({
-      WebSocketRoute: { "apps/chat": route("chat", { ...(className && { ingressClassName: className }) }) },
-    });
-    expect(graph.routes.has("apps/chat")).toBe(isOurs);
-    expect(graph.hosts.size).toBe(isOurs ? 1 : 0);
-    expect(graph.services.size).toBe(isOurs ? 1 : 0);
-  });
-
-  test("a broken route of another class is not ours to judge", () => {
-    const broken = { spec: { ingressClassName: "nginx", rules: 7 } };
-    expect(build({ WebSocketRoute: { "apps/chat": broken } }).routes.size).toBe(0);
-  });
-
-  test("a class that is no text is a mistake, and said so", () => {
-    const graph = build({ WebSocketRoute: { "apps/chat": route("chat", { ingressClassName: 7 }) } });
-    expect(conditionOf(graph, "apps/chat", "Accepted").message).toContain("spec.ingressClassName: ");
-  });
-});
 
 describe("references", () => {
   test("what a route names is remembered, existing or not", () => {
@@ -281,7 +224,10 @@ const FULL_ROUTE = route(
             subprotocols: ["mqtt"],
           },
         ],
-        backendRefs: [{ name: "chat", port: 80, weight: 2 }],
+        backendRefs: [
+          { name: "chat", port: 80, weight: 2 },
+          { name: "chat", namespace: "shared", port: 80 },
+        ],
         rewrite: { path: { type: "ReplaceFullPath", value: "/b" }, host: "a.example" },
         requestHeaders: { set: [{ name: "X-B", value: "1" }], add: [{ name: "X-C", value: "1" }], remove: ["X-D"] },
         plainHTTP: "Reject",
@@ -292,7 +238,28 @@ const FULL_ROUTE = route(
   },
   { generation: 1, creationTimestamp: "2026-01-01T00:00:00Z" },
 );
-const FULL_SERVICE = service("chat", { ipFamilies: ["IPv4"], ports: [{ name: "ws", port: 80, targetPort: 8010 }] });
+const FULL_SERVICE = service("chat", {
+  clusterIP: "10.96.0.1",
+  ipFamilies: ["IPv4"],
+  publishNotReadyAddresses: true,
+  ports: [{ name: "ws", port: 80, targetPort: 8010 }],
+});
+const SHARED_SERVICE = { ...(FULL_SERVICE as object), metadata: { name: "chat", namespace: "shared" } };
+const FULL_CLASS = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "IngressClass",
+  metadata: { name: "holdfast", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
+  spec: { controller: "holdfast.dev/ingress" },
+};
+const FULL_GRANT = {
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "ReferenceGrant",
+  metadata: { name: "let-in", namespace: "shared" },
+  spec: {
+    from: [{ group: "holdfast.dev", kind: "WebSocketRoute", namespace: "apps" }],
+    to: [{ group: "", kind: "Service", name: "chat" }],
+  },
+};
 const FULL_SLICE = {
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
@@ -304,42 +271,54 @@ const FULL_SLICE = {
       addresses: ["10.0.0.1"],
       conditions: { ready: true, serving: true, terminating: false },
       targetRef: { kind: "Pod", uid: "u" },
+      hints: { forZones: [{ name: "a" }] },
     },
   ],
 };
 
+const FULL_OBJECTS = {
+  WebSocketRoute: { "apps/chat": FULL_ROUTE },
+  Service: { "apps/chat": FULL_SERVICE, "shared/chat": SHARED_SERVICE },
+  EndpointSlice: { "apps/chat-1": FULL_SLICE },
+  IngressClass: { "/holdfast": FULL_CLASS },
+  ReferenceGrant: { "shared/let-in": FULL_GRANT },
+} satisfies Objects;
+/** As in a cluster: every kind is looked at. */
+const STRICT: GraphOptions = {
+  ingressClassName: undefined,
+  classless: "ByIngressClass",
+  anyHostNamespaces: new Set(),
+  externalNames: "Refuse",
+};
+
 test("the full objects of the properties below are right", () => {
-  const snapshot = snapshotOf({
-    WebSocketRoute: { "apps/chat": FULL_ROUTE },
-    Service: { "apps/chat": FULL_SERVICE },
-    EndpointSlice: { "apps/chat-1": FULL_SLICE },
-  });
-  const graph = buildRouteGraph(snapshot, OPTIONS, newGraphCache());
+  const snapshot = snapshotOf(FULL_OBJECTS);
+  const graph = buildRouteGraph(snapshot, STRICT, newGraphCache());
   expect(graph.routes.get("apps/chat")!.conditions.map(({ status }) => status)).toEqual(["True", "True", "True"]);
-  expect(resolveEndpoints(snapshot, upstreamKey("apps", "chat", 80))).toHaveLength(1);
+  expect(resolveEndpoints(snapshot, upstreamKey("apps", "chat", 80), STRICT)).toHaveLength(1);
 });
 
-test.for<{ kind: "WebSocketRoute" | "Service" | "EndpointSlice"; full: unknown }>([
-  { kind: "WebSocketRoute", full: FULL_ROUTE },
-  { kind: "Service", full: FULL_SERVICE },
-  { kind: "EndpointSlice", full: FULL_SLICE },
-])("whatever stands in a $kind, nothing throws and a good route beside it is served", ({ kind, full }) => {
-  const good = { "apps/good": route("good", { hostnames: ["good.example.com"] }) };
-  fc.assert(
-    fc.property(fc.oneof(fc.anything(), withOneFieldSpoilt(full)), (object) => {
-      const objects = {
-        WebSocketRoute: { "apps/chat": FULL_ROUTE, ...good },
-        Service: { "apps/chat": FULL_SERVICE },
-        EndpointSlice: { "apps/chat-1": FULL_SLICE },
-      };
-      const name = kind === "EndpointSlice" ? "apps/chat-1" : "apps/chat";
-      const snapshot = snapshotOf({ ...objects, [kind]: { ...objects[kind], [name]: object } });
-      const graph = buildRouteGraph(snapshot, OPTIONS, newGraphCache());
-      for (const upstream of graph.upstreams) resolveEndpoints(snapshot, upstream);
-      expect(graph.hosts.get("good.example.com")).toHaveLength(1);
-      for (const { message } of graph.routes.get("apps/chat")?.conditions ?? [])
-        expect(message.length).toBeLessThanOrEqual(1024);
-    }),
-    { numRuns: 500 },
-  );
-});
+test.for(Object.entries(FULL_OBJECTS).map(([kind, objects]) => ({ kind: kind as keyof typeof FULL_OBJECTS, objects })))(
+  "whatever stands in a $kind, nothing throws and a good route beside it is served",
+  ({ kind, objects }) => {
+    const good = route("good", { ingressClassName: "good", hostnames: ["good.example.com"] });
+    const goodClass = { ...FULL_CLASS, metadata: { name: "good" } };
+    const [[name, full] = ["", undefined]] = Object.entries(objects);
+    fc.assert(
+      fc.property(fc.oneof(fc.anything(), withOneFieldSpoilt(full)), (object) => {
+        const spoilt: Objects = { ...FULL_OBJECTS, [kind]: { ...objects, [name]: object } };
+        const snapshot = snapshotOf({
+          ...spoilt,
+          WebSocketRoute: { ...spoilt.WebSocketRoute, "apps/good": good },
+          IngressClass: { ...spoilt.IngressClass, "/good": goodClass },
+        });
+        const graph = buildRouteGraph(snapshot, STRICT, newGraphCache());
+        for (const upstream of graph.upstreams) resolveEndpoints(snapshot, upstream, STRICT);
+        expect(graph.hosts.get("good.example.com")).toHaveLength(1);
+        for (const { message } of graph.routes.get("apps/chat")?.conditions ?? [])
+          expect(message.length).toBeLessThanOrEqual(1024);
+      }),
+      { numRuns: 500 },
+    );
+  },
+);

@@ -1,22 +1,32 @@
-import type { CompiledEntry, UpstreamKey } from "../routing/index.ts";
-import { type GraphCache, remembered } from "./cache.ts";
+import type { UpstreamKey } from "../routing/index.ts";
+import type { GraphCache } from "./cache.ts";
+import { readClasses, type ServedClasses } from "./classes.ts";
+import { type CompiledRoute, NOTHING_COMPILED } from "./compiled-route.ts";
 import {
   accepted,
-  backendNotFound,
+  conflicting,
+  hostnamesRequired,
   invalid,
-  invalidBackend,
   notProgrammed,
-  portNotFound,
   programmed,
-  type RefFault,
   refsNotLookedAt,
   refsResolved,
   refsUnresolved,
 } from "./conditions.ts";
-import { inOrder } from "./precedence.ts";
-import { type BackendRef, classOf, keepEntries, readRoute, type RouteFacts } from "./route-facts.ts";
-import { findPort, readService } from "./service-facts.ts";
+import { type HostConflict, settleHosts } from "./hosts.ts";
+import type { RefFault } from "./ref-faults.ts";
+import { References } from "./references.ts";
+import { classOf, keepEntries, readRoute, type RouteFacts } from "./route-facts.ts";
 import type { ClusterSnapshot, Condition, GraphOptions, NamespacedName, RouteGraph, RouteNode } from "./types.ts";
+
+/** A route of ours, read, before it is known what others take from it. */
+interface ReadRoute {
+  readonly facts: RouteFacts;
+  /** Why it is not accepted, all three conditions; undefined = it is. */
+  readonly refusal: readonly Condition[] | undefined;
+  readonly faults: readonly RefFault[];
+  readonly compiled: CompiledRoute;
+}
 
 /**
  * What the snapshot means: every route of our class with its conditions, and the table of all of them. Pure, and never
@@ -24,26 +34,24 @@ import type { ClusterSnapshot, Condition, GraphOptions, NamespacedName, RouteGra
  * keep their rules and entries, so that lists compare by identity.
  */
 export function buildRouteGraph(snapshot: ClusterSnapshot, options: GraphOptions, cache: GraphCache): RouteGraph {
-  const routes = new Map<NamespacedName, RouteNode>();
-  const claims = new Map<string, RouteFacts[]>();
-  const references = new References(snapshot, cache);
+  const classes = readClasses(snapshot, options, cache.classes);
+  const references = new References(snapshot, options, cache);
+  const ours: ReadRoute[] = [];
+  const claims = new Map<string, CompiledRoute[]>();
   const listed = snapshot.list("WebSocketRoute");
   for (const [name, object] of listed) {
-    const facts = factsOf(name, object, options, cache);
+    const facts = factsOf(name, object, classes, cache);
     if (facts === undefined) continue;
-    const { generation, rules } = facts;
-    routes.set(name, { name, generation, rules, conditions: conditionsOf(facts, references) });
-    for (const host of facts.hosts) {
-      const claimants = claims.get(host);
-      if (claimants === undefined) claims.set(host, [facts]);
-      else claimants.push(facts);
-    }
+    const refusal = refusalOf(facts, options);
+    const served = refusal === undefined ? references.follow(facts) : { faults: [], compiled: NOTHING_COMPILED };
+    ours.push({ facts, refusal, ...served });
+    if (refusal === undefined) claimHosts(claims, facts.hosts, served.compiled);
   }
-  if (cache.routes.size > listed.size) {
-    for (const name of cache.routes.keys()) if (!listed.has(name)) cache.routes.delete(name);
-  }
+  forgetAllBut(listed, cache);
+  const { hosts, lost } = settleHosts(claims, cache.hosts);
+  const routes = new Map(ours.map((route) => [route.facts.name, nodeOf(route, lost.get(route.facts.name) ?? [])]));
   const { upstreams, upstreamsOf } = references;
-  return { routes, upstreams, upstreamsOf, services: new Set(upstreamsOf.keys()), hosts: settle(claims) };
+  return { routes, upstreams, upstreamsOf, services: new Set(upstreamsOf.keys()), hosts };
 }
 
 /** The upstreams of a Service that rules name; empty when no rule names the Service. */
@@ -58,70 +66,60 @@ export function upstreamsOfService(
 function factsOf(
   name: NamespacedName,
   object: unknown,
-  { ingressClassName }: GraphOptions,
-  cache: GraphCache,
+  classes: ServedClasses,
+  { routes }: GraphCache,
 ): RouteFacts | undefined {
-  const known = cache.routes.get(name);
-  if (known?.object === object && known?.className === ingressClassName) return known.facts;
-  const className = classOf(object);
-  const isOurs = className === undefined || className === ingressClassName;
+  const known = routes.get(name);
+  const isSame = known !== undefined && known.object === object;
+  const className = isSame ? known.className : classOf(object);
+  const isOurs = classes.serves(className);
+  if (isSame && (known.facts !== undefined || !isOurs)) return isOurs ? known.facts : undefined;
   const facts = isOurs ? keepEntries(known?.facts, readRoute(name, object)) : undefined;
-  cache.routes.set(name, { object, className: ingressClassName, facts });
+  routes.set(name, { object, className, facts });
   return facts;
 }
 
-const SERVED: readonly Condition[] = [accepted(), refsResolved(), programmed()];
+function refusalOf(
+  { faults, isHostless, namespace }: RouteFacts,
+  { anyHostNamespaces }: GraphOptions,
+): readonly Condition[] | undefined {
+  if (faults !== undefined) return [invalid(faults), refsNotLookedAt("Invalid"), notProgrammed("Invalid")];
+  if (!isHostless || anyHostNamespaces === "all" || anyHostNamespaces.has(namespace)) return undefined;
+  return [hostnamesRequired(namespace), refsNotLookedAt("HostnamesRequired"), notProgrammed("HostnamesRequired")];
+}
 
-function conditionsOf(facts: RouteFacts, references: References): readonly Condition[] {
-  if (facts.faults !== undefined) return [invalid(facts.faults), refsNotLookedAt(), notProgrammed()];
-  const faults: RefFault[] = [];
-  for (const ref of facts.backendRefs) {
-    const fault = references.follow(ref);
-    if (fault !== undefined) faults.push(fault);
+function claimHosts(claims: Map<string, CompiledRoute[]>, hosts: readonly string[], compiled: CompiledRoute): void {
+  for (const host of hosts) {
+    const claimants = claims.get(host);
+    if (claimants === undefined) claims.set(host, [compiled]);
+    else claimants.push(compiled);
   }
+}
+
+function forgetAllBut(listed: ReadonlyMap<NamespacedName, unknown>, { routes }: GraphCache): void {
+  if (routes.size <= listed.size) return;
+  for (const name of routes.keys()) if (!listed.has(name)) routes.delete(name);
+}
+
+const ACCEPTED = accepted();
+const RESOLVED = refsResolved();
+const PROGRAMMED = programmed();
+const SERVED: readonly Condition[] = [ACCEPTED, RESOLVED, PROGRAMMED];
+
+function nodeOf({ facts, refusal, faults, compiled }: ReadRoute, lost: readonly HostConflict[]): RouteNode {
+  const { name, generation, hosts } = facts;
+  const { rules, upstreams } = compiled;
+  const total = hosts.length * compiled.entries.length;
+  const conditions = refusal ?? conditionsOf(faults, lost, total);
+  return { name, generation, rules, upstreams, conditions };
+}
+
+function conditionsOf(faults: readonly RefFault[], lost: readonly HostConflict[], total: number): readonly Condition[] {
   const [first, ...more] = faults;
-  return first === undefined ? SERVED : [accepted(), refsUnresolved([first, ...more]), programmed()];
-}
-
-/** Each host's entries in order of precedence; a host of one route only has that route's own list. */
-function settle(claims: ReadonlyMap<string, readonly RouteFacts[]>): RouteGraph["hosts"] {
-  const hosts = new Map<string, readonly CompiledEntry[]>();
-  for (const [host, claimants] of claims) {
-    const only = claimants.length === 1 ? claimants[0] : undefined;
-    hosts.set(host, only?.ordered ?? inOrder(claimants.flatMap(({ entries }) => entries)));
-  }
-  return hosts;
-}
-
-/** Follows backendRefs to Services and remembers what was named, found or not. */
-class References {
-  readonly upstreams = new Set<UpstreamKey>();
-  readonly upstreamsOf = new Map<NamespacedName, UpstreamKey[]>();
-  readonly #services: ReadonlyMap<NamespacedName, unknown>;
-  readonly #cache: GraphCache;
-
-  constructor(snapshot: ClusterSnapshot, cache: GraphCache) {
-    this.#services = snapshot.list("Service");
-    this.#cache = cache;
-  }
-
-  /** What is wrong with the reference; undefined = nothing. */
-  follow({ field, service, port, upstream }: BackendRef): RefFault | undefined {
-    this.#note(service, upstream);
-    const object = this.#services.get(service);
-    if (object === undefined) return backendNotFound(field, service);
-    const facts = remembered(this.#cache.services, object, () => readService(object));
-    if (facts.faults !== undefined) return invalidBackend(field, service, facts.faults);
-    if (findPort(facts, port) !== undefined) return undefined;
-    const ports = facts.ports.map((known) => (known.name === "" ? `${known.port}` : `${known.port} (${known.name})`));
-    return portNotFound({ field, service, port, ports });
-  }
-
-  #note(service: NamespacedName, upstream: UpstreamKey): void {
-    const before = this.upstreams.size;
-    if (this.upstreams.add(upstream).size === before) return;
-    const known = this.upstreamsOf.get(service);
-    if (known === undefined) this.upstreamsOf.set(service, [upstream]);
-    else known.push(upstream);
-  }
+  if (first === undefined && lost.length === 0) return SERVED;
+  return [
+    ACCEPTED,
+    first === undefined ? RESOLVED : refsUnresolved([first, ...more]),
+    lost.length === 0 ? PROGRAMMED : conflicting(lost, total),
+  ];
 }

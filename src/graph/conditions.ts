@@ -1,14 +1,15 @@
 import { CONDITION_REASONS, type Issue } from "../api/index.ts";
+import type { HostConflict } from "./hosts.ts";
+import { listFaults } from "./list-faults.ts";
+import { compareText, type RankedEntry } from "./precedence.ts";
+import type { RefFault } from "./ref-faults.ts";
 import type { Condition } from "./types.ts";
 
-/** Kubernetes allows 32,768 characters; what is longer than this is read by nobody. */
-const LONGEST_MESSAGE = 1024;
-const MOST_FAULTS = 8;
+/** Each takes many words, and whoever puts one right is told of the next. */
+const MOST_CONFLICTS = 4;
 
-/** A reference that leads nowhere, with the reason that its condition gives. */
-export interface RefFault extends Issue {
-  readonly reason: "BackendNotFound" | "PortNotFound" | "InvalidBackend";
-}
+/** Why a route is not accepted. */
+export type NotAccepted = "Invalid" | "HostnamesRequired";
 
 /** The route is well-formed and ours. */
 export function accepted(): Condition {
@@ -18,6 +19,19 @@ export function accepted(): Condition {
 /** The route breaks a rule of the schema; nothing of it is served. */
 export function invalid(faults: readonly Issue[]): Condition {
   return { type: "Accepted", status: "False", reason: CONDITION_REASONS.Invalid, message: listFaults(faults) };
+}
+
+/** The route names no host, and its namespace may not claim every host. */
+export function hostnamesRequired(namespace: string): Condition {
+  const message =
+    "list the hosts that the route serves; without them it would claim every host, which needs " +
+    `namespace ${namespace} to be named by --any-host-namespaces`;
+  return {
+    type: "Accepted",
+    status: "False",
+    reason: CONDITION_REASONS.HostnamesRequired,
+    message: listFaults([{ field: "spec.hostnames", message }]),
+  };
 }
 
 /** Every backendRef leads to a port of a Service. */
@@ -31,64 +45,59 @@ export function refsUnresolved(faults: readonly [RefFault, ...RefFault[]]): Cond
 }
 
 /** A route that is not accepted has no references that could be looked at. */
-export function refsNotLookedAt(): Condition {
-  return {
-    type: "ResolvedRefs",
-    status: "Unknown",
-    reason: CONDITION_REASONS.Invalid,
-    message: "the route is not accepted",
-  };
+export function refsNotLookedAt(because: NotAccepted): Condition {
+  return { type: "ResolvedRefs", status: "Unknown", reason: because, message: "the route is not accepted" };
 }
 
-/** The route's rules are in the table. */
+/**
+ * The route's rules are in the table. Programmed says whether requests are served as the route says; what its backends
+ * do is no part of it, nor is a reference that leads nowhere: the rule answers for it with 503.
+ */
 export function programmed(): Condition {
   return { type: "Programmed", status: "True", reason: CONDITION_REASONS.Programmed, message: "" };
 }
 
 /** Nothing of the route is in the table. */
-export function notProgrammed(): Condition {
+export function notProgrammed(because: NotAccepted): Condition {
+  return { type: "Programmed", status: "False", reason: because, message: "the route is not accepted" };
+}
+
+/**
+ * Matches of the route are never reached: others have the same and go first. All of them: the route serves nothing, and
+ * so is not programmed. Some: the rest is served, so it is, and the reason tells. `total` counts the route's matches,
+ * once for each host.
+ */
+export function conflicting(lost: readonly HostConflict[], total: number): Condition {
+  const isAll = lost.length >= total;
+  const first = lost.toSorted(compareConflicts).slice(0, MOST_CONFLICTS);
   return {
     type: "Programmed",
-    status: "False",
-    reason: CONDITION_REASONS.Invalid,
-    message: "the route is not accepted",
+    status: isAll ? "False" : "True",
+    reason: isAll ? CONDITION_REASONS.Conflict : CONDITION_REASONS.PartlyConflicting,
+    message: listFaults(first.map(conflictIssue), lost.length),
   };
 }
 
-/** The route names a Service that does not exist (yet). */
-export function backendNotFound(field: string, service: string): RefFault {
-  return { reason: CONDITION_REASONS.BackendNotFound, field, message: `Service ${service} not found` };
-}
-
-/** The Service exists and has no such port; `ports` says those it has: `80 (http)`. */
-export function portNotFound(ref: {
-  field: string;
-  service: string;
-  port: number;
-  ports: readonly string[];
-}): RefFault {
-  const has = ref.ports.length === 0 ? "no ports" : ref.ports.join(", ");
+function conflictIssue({ loser, winner, host }: HostConflict): Issue {
+  const where = host === "*" ? "on every host" : `on host ${host}`;
   return {
-    reason: CONDITION_REASONS.PortNotFound,
-    field: ref.field,
-    message: `Service ${ref.service} has no port ${ref.port}; it has ${has}`,
+    field: placeOf(loser),
+    message: `never reached ${where}: ${winnerText(loser, winner)} has the same match and goes first; change one of them`,
   };
 }
 
-/** The Service exists and cannot be understood. */
-export function invalidBackend(field: string, service: string, faults: readonly Issue[]): RefFault {
-  return {
-    reason: CONDITION_REASONS.InvalidBackend,
-    field,
-    message: `Service ${service} is invalid (${listFaults(faults)})`,
-  };
+function winnerText(loser: RankedEntry, winner: RankedEntry): string {
+  if (winner.route !== loser.route) return `rule ${winner.entry.rule.rule} of route ${winner.route}`;
+  const kind = winner.ruleIndex === loser.ruleIndex ? "an earlier match of this rule" : "an earlier rule of this route";
+  return `${kind} (${placeOf(winner)})`;
 }
 
-function listFaults(faults: readonly Issue[]): string {
-  const named = faults
-    .slice(0, MOST_FAULTS)
-    .map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
-  if (faults.length > MOST_FAULTS) named.push(`and ${faults.length - MOST_FAULTS} more`);
-  const text = named.join("; ");
-  return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE - 1)}…` : text;
+function placeOf({ ruleIndex, matchIndex }: RankedEntry): string {
+  return `spec.rules[${ruleIndex}].matches[${matchIndex}]`;
+}
+
+function compareConflicts(a: HostConflict, b: HostConflict): number {
+  return (
+    a.loser.ruleIndex - b.loser.ruleIndex || a.loser.matchIndex - b.loser.matchIndex || compareText(a.host, b.host)
+  );
 }

@@ -9,6 +9,8 @@ export interface RankedEntry {
   readonly createdMs: number;
   readonly ruleIndex: number;
   readonly matchIndex: number;
+  /** What its match takes on a host, for those that come later; see `claimsOf`. */
+  readonly claims: readonly string[];
 }
 
 /**
@@ -25,11 +27,6 @@ export function comparePrecedence(a: RankedEntry, b: RankedEntry): number {
     a.ruleIndex - b.ruleIndex ||
     a.matchIndex - b.matchIndex
   );
-}
-
-/** The entries in order of precedence, without what the order was made from. */
-export function inOrder(ranked: readonly RankedEntry[]): readonly CompiledEntry[] {
-  return ranked.toSorted(comparePrecedence).map(({ entry }) => entry);
 }
 
 function compareMatches(a: CompiledMatch, b: CompiledMatch): number {

@@ -1,13 +1,16 @@
 import { type Issue, parseWebSocketRoute, type RouteRule } from "../api/index.ts";
-import { type CompiledEntry, type CompiledRule, type UpstreamKey, upstreamKey } from "../routing/index.ts";
-import { compileMatch, compileRule } from "./compile.ts";
-import { inOrder, type RankedEntry } from "./precedence.ts";
+import { type UpstreamKey, upstreamKey } from "../routing/index.ts";
+import { type CompiledRoute, compileRoute, NOTHING_COMPILED, type RefPlace } from "./compiled-route.ts";
 import type { NamespacedName } from "./types.ts";
 
 /** A backendRef as the graph follows it. */
-export interface BackendRef {
+export interface BackendRef extends RefPlace {
   /** Where it stands in the route: `spec.rules[0].backendRefs[1]`. */
   readonly field: string;
+  readonly namespace: string;
+  /** Of the Service. */
+  readonly name: string;
+  /** `namespace/name` of the Service. */
   readonly service: NamespacedName;
   readonly port: number;
   readonly upstream: UpstreamKey;
@@ -16,49 +19,46 @@ export interface BackendRef {
 /** All that follows from a route object alone, whatever else the snapshot holds. */
 export interface RouteFacts {
   readonly name: NamespacedName;
+  readonly namespace: string;
   readonly generation: number;
   /** Why the route is not accepted; undefined = it is, and the rest is filled. */
   readonly faults: readonly Issue[] | undefined;
-  readonly rules: readonly CompiledRule[];
   /** Host patterns, each once and in lower case by the schema; `*` for a route without hostnames. */
   readonly hosts: readonly string[];
-  readonly entries: readonly RankedEntry[];
-  /** The entries in order of precedence, as a host has them that no other route claims. */
-  readonly ordered: readonly CompiledEntry[];
+  /** The route names no host, and so claims every one. */
+  readonly isHostless: boolean;
+  /** With every backendRef, whether or not the route may refer to it. */
+  readonly compiled: CompiledRoute;
   readonly backendRefs: readonly BackendRef[];
   /** All that the table is made of, as text: routes that agree in it serve alike. */
   readonly content: string;
 }
 
-const NOTHING_SERVED = { rules: [], hosts: [], entries: [], ordered: [], backendRefs: [], content: "" };
+const ANY_HOST: readonly string[] = ["*"];
+const NOTHING_SAID = { hosts: [], isHostless: false, compiled: NOTHING_COMPILED, backendRefs: [], content: "" };
 
 /** Parses and compiles a route. `name` is what the source calls it; never throws. */
 export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
   const generation = generationOf(object);
-  const parsed = parseWebSocketRoute(object);
-  if (!parsed.ok) {
-    return { ...NOTHING_SERVED, name, generation, faults: parsed.issues };
-  }
-  const { metadata, spec } = parsed.value;
   const namespace = name.slice(0, Math.max(0, name.indexOf("/"))) || "default";
+  const parsed = parseWebSocketRoute(object);
+  if (!parsed.ok) return { ...NOTHING_SAID, name, namespace, generation, faults: parsed.issues };
+  const { metadata, spec } = parsed.value;
   const createdMs = readTime(metadata.creationTimestamp);
-  const rules: CompiledRule[] = [];
-  const entries: RankedEntry[] = [];
-  const backendRefs: BackendRef[] = [];
-  for (const [ruleIndex, rule] of spec.rules.entries()) {
-    const refs = followRefs(rule, ruleIndex, namespace);
-    const compiled = compileRule(rule, { route: name, index: ruleIndex, upstreams: refs.map((ref) => ref.upstream) });
-    rules.push(compiled);
-    backendRefs.push(...refs);
-    for (const [matchIndex, match] of rule.matches.entries()) {
-      const entry = { match: compileMatch(match), rule: compiled };
-      entries.push({ entry, route: name, createdMs, ruleIndex, matchIndex });
-    }
-  }
-  const hosts = hostsOf(spec.hostnames);
-  const content = JSON.stringify([createdMs, spec]);
-  const ordered = inOrder(entries);
-  return { name, generation, faults: undefined, rules, hosts, entries, ordered, backendRefs, content };
+  const refs = spec.rules.map((rule, ruleIndex) => readRefs(rule, ruleIndex, namespace));
+  const upstreams = refs.map((ofRule) => ofRule.map(({ upstream }) => upstream));
+  const isHostless = spec.hostnames === undefined || spec.hostnames.length === 0;
+  return {
+    name,
+    namespace,
+    generation,
+    faults: undefined,
+    hosts: isHostless ? ANY_HOST : (spec.hostnames ?? ANY_HOST),
+    isHostless,
+    compiled: compileRoute({ name, createdMs, rules: spec.rules, upstreams }),
+    backendRefs: refs.flat(),
+    content: JSON.stringify([createdMs, spec]),
+  };
 }
 
 /**
@@ -92,14 +92,13 @@ function readTime(timestamp: string | undefined): number {
   return Number.isNaN(time) ? Number.POSITIVE_INFINITY : time;
 }
 
-function hostsOf(hostnames: readonly string[] | undefined): readonly string[] {
-  if (hostnames === undefined || hostnames.length === 0) return ["*"];
-  return hostnames;
-}
-
-function followRefs(rule: RouteRule, ruleIndex: number, namespace: string): readonly BackendRef[] {
-  return rule.backendRefs.map(({ name, port }, index) => ({
-    field: `spec.rules[${ruleIndex}].backendRefs[${index}]`,
+function readRefs(rule: RouteRule, ruleIndex: number, ownNamespace: string): readonly BackendRef[] {
+  return rule.backendRefs.map(({ name, namespace = ownNamespace, port }, refIndex) => ({
+    field: `spec.rules[${ruleIndex}].backendRefs[${refIndex}]`,
+    ruleIndex,
+    refIndex,
+    namespace,
+    name,
     service: `${namespace}/${name}`,
     port,
     upstream: upstreamKey(namespace, name, port),

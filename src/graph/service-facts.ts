@@ -14,14 +14,20 @@ export interface ServiceFacts {
   readonly faults: readonly Issue[] | undefined;
   readonly ports: readonly ServicePort[];
   readonly isExternalName: boolean;
-  /** The primary IP family (`spec.ipFamilies[0]`); undefined = any. */
-  readonly family: string | undefined;
+  /** The primary IP family: `spec.ipFamilies[0]`, else that of the cluster IP; undefined = any. */
+  readonly family: IpFamily | undefined;
+  /** Pods that are not ready count as ready (`spec.publishNotReadyAddresses`). */
+  readonly publishesNotReady: boolean;
 }
+
+type IpFamily = "IPv4" | "IPv6";
+
+const NOT_UNDERSTOOD = { ports: [], isExternalName: false, family: undefined, publishesNotReady: false };
 
 /** Reads a Service; never throws. */
 export function readService(object: unknown): ServiceFacts {
   const parsed = parseService(object);
-  if (!parsed.ok) return { faults: parsed.issues, ports: [], isExternalName: false, family: undefined };
+  if (!parsed.ok) return { ...NOT_UNDERSTOOD, faults: parsed.issues };
   const { spec } = parsed.value;
   const ports = (spec.ports ?? [])
     .filter(({ protocol }) => protocol === "TCP")
@@ -30,7 +36,19 @@ export function readService(object: unknown): ServiceFacts {
       port,
       targetPort: typeof targetPort === "number" ? targetPort : undefined,
     }));
-  return { faults: undefined, ports, isExternalName: spec.type === "ExternalName", family: spec.ipFamilies?.[0] };
+  return {
+    faults: undefined,
+    ports,
+    isExternalName: spec.type === "ExternalName",
+    family: spec.ipFamilies?.[0] ?? familyOf(spec.clusterIP),
+    publishesNotReady: spec.publishNotReadyAddresses ?? false,
+  };
+}
+
+/** A headless Service (`None`), and one in a folder, may have no address to tell it by. */
+function familyOf(clusterIP: string | undefined): IpFamily | undefined {
+  if (clusterIP === undefined || clusterIP === "" || clusterIP === "None") return undefined;
+  return clusterIP.includes(":") ? "IPv6" : "IPv4";
 }
 
 /**

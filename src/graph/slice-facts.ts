@@ -1,4 +1,4 @@
-import { parseEndpointSlice } from "../api/index.ts";
+import { type EndpointSlice, parseEndpointSlice } from "../api/index.ts";
 
 /** A TCP port of a slice. */
 interface SlicePort {
@@ -15,6 +15,8 @@ interface SliceEndpoint {
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  /** `hints.forZones`; undefined = it has none. */
+  readonly zones: readonly string[] | undefined;
 }
 
 /** What the graph wants to know of an EndpointSlice; a slice that cannot be understood has no endpoints. */
@@ -36,15 +38,24 @@ export function readSlice(object: unknown): SliceFacts {
   const ports = (slice.ports ?? [])
     .filter(({ protocol }) => protocol === "TCP")
     .map(({ name, port }) => ({ name: name ?? "", port }));
-  const endpoints = (slice.endpoints ?? []).flatMap(({ addresses, conditions, targetRef }) => {
+  const endpoints = (slice.endpoints ?? []).flatMap(({ addresses, conditions, targetRef, hints }) => {
     const ready = conditions?.ready ?? true;
     const facts = {
       podUid: targetRef?.kind === "Pod" ? targetRef.uid : undefined,
       ready,
       serving: conditions?.serving ?? ready,
       terminating: conditions?.terminating ?? false,
+      zones: zonesIn(hints),
     };
     return addresses.map((address) => ({ address, ...facts }));
   });
   return { addressType: slice.addressType, ports, endpoints };
+}
+
+type Hints = NonNullable<EndpointSlice["endpoints"]>[number]["hints"];
+
+/** An empty list says nothing, as if there were none. */
+function zonesIn(hints: Hints): readonly string[] | undefined {
+  const zones = hints?.forZones?.map(({ name }) => name) ?? [];
+  return zones.length === 0 ? undefined : zones;
 }

@@ -1,9 +1,16 @@
 import type { CompiledRule, CompiledEntry, UpstreamKey } from "../routing/index.ts";
 
 /** Kinds that a source delivers. */
-export type Kind = "WebSocketRoute" | "Service" | "EndpointSlice" | "Secret" | "ConfigMap";
+export type Kind =
+  | "WebSocketRoute"
+  | "Service"
+  | "EndpointSlice"
+  | "IngressClass"
+  | "ReferenceGrant"
+  | "Secret"
+  | "ConfigMap";
 
-/** `namespace/name`. */
+/** `namespace/name`; of an object that has no namespace (IngressClass), `/name`. */
 export type NamespacedName = string;
 
 /**
@@ -30,14 +37,16 @@ export interface RouteNode {
   readonly conditions: readonly Condition[];
   /** Empty when the route is not accepted. */
   readonly rules: readonly CompiledRule[];
+  /** Where the rules send tunnels, each once: resolved or not, but only what the route may refer to. */
+  readonly upstreams: readonly UpstreamKey[];
 }
 
 /** What all routes mean together. */
 export interface RouteGraph {
   readonly routes: ReadonlyMap<NamespacedName, RouteNode>;
-  /** Every upstream that a rule names, resolved or not. */
+  /** Every upstream that a rule names and its route may refer to, resolved or not. */
   readonly upstreams: ReadonlySet<UpstreamKey>;
-  /** Every Service that a rule names, existing or not: its arrival matters. */
+  /** Every Service that a rule names and its route may refer to, existing or not: its arrival matters. */
   readonly services: ReadonlySet<NamespacedName>;
   /** Service → the upstreams of it that rules name, for whoever hears that the Service's endpoints changed. */
   readonly upstreamsOf: ReadonlyMap<NamespacedName, readonly UpstreamKey[]>;
@@ -45,7 +54,17 @@ export interface RouteGraph {
   readonly hosts: ReadonlyMap<string, readonly CompiledEntry[]>;
 }
 
+/** What one Holdfast serves, of all that its source shows. */
 export interface GraphOptions {
-  /** Routes that name another class are not ours; those that name none are. */
-  readonly ingressClassName: string;
+  /** Routes that name another class are not ours. undefined = those of every IngressClass whose controller is ours. */
+  readonly ingressClassName: string | undefined;
+  /**
+   * Whose the routes are that name no class. `Ours`: ours, as in a folder and where IngressClasses may not be read.
+   * `ByIngressClass`: of the IngressClass of ours that is marked default, else of the only one of ours.
+   */
+  readonly classless: "Ours" | "ByIngressClass";
+  /** Namespaces whose routes may be without hostnames, which claims every host; `all` in a folder. */
+  readonly anyHostNamespaces: ReadonlySet<string> | "all";
+  /** Whether a Service of type ExternalName is followed, or refused with a condition. */
+  readonly externalNames: "Follow" | "Refuse";
 }

@@ -119,4 +119,9 @@ export interface Endpoint {
   readonly serving: boolean;
   /** nil counts as false. */
   readonly terminating: boolean;
+  /**
+   * Zones whose clients the endpoint is meant for; only there when every endpoint of its upstream that is ready has such
+   * hints, since half of them would leave Pods without tunnels. Nobody reads them yet: they are for the balancer.
+   */
+  readonly zones?: readonly string[] | undefined;
 }

@@ -12,7 +12,7 @@ export function snapshotOf(yaml: string): ClusterSnapshot {
   for (const document of parseAllDocuments(yaml)) {
     const object = document.toJS() as Manifest;
     const objects = kinds.get(object.kind) ?? new Map<string, Manifest>();
-    kinds.set(object.kind, objects.set(`${object.metadata.namespace ?? "default"}/${object.metadata.name}`, object));
+    kinds.set(object.kind, objects.set(nameOf(object), object));
   }
   return {
     list: (kind) => kinds.get(kind) ?? new Map(),
@@ -22,6 +22,10 @@ export function snapshotOf(yaml: string): ClusterSnapshot {
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([, slice]) => slice),
   };
+}
+
+function nameOf({ kind, metadata }: Manifest): string {
+  return kind === "IngressClass" ? `/${metadata.name}` : `${metadata.namespace ?? "default"}/${metadata.name}`;
 }
 
 function serviceOf({ namespace, labels }: Manifest["metadata"]): string {

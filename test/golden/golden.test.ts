@@ -1,12 +1,19 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { stringify } from "yaml";
-import { buildRouteGraph, type ClusterSnapshot, newGraphCache, resolveEndpoints } from "../../src/graph/index.ts";
+import { parse, stringify } from "yaml";
+import {
+  buildRouteGraph,
+  type ClusterSnapshot,
+  type GraphOptions,
+  newGraphCache,
+  resolveEndpoints,
+} from "../../src/graph/index.ts";
 import type { CompiledEntry, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
 import { diffStatus } from "../../src/status/index.ts";
 import { snapshotOf } from "./folder-snapshot.ts";
 
-// A new case is a folder whose name is a sentence, with an in.yaml; `npx vitest run -u` writes its out.yaml.
+// A new case is a folder whose name is a sentence, with an in.yaml; `npx vitest run -u` writes its out.yaml. What it
+// serves is what a folder serves, unless an options.yaml beside it says otherwise.
 const cases = readdirSync(import.meta.dirname, { withFileTypes: true })
   .filter((file) => file.isDirectory())
   .map((folder) => folder.name)
@@ -15,7 +22,8 @@ const cases = readdirSync(import.meta.dirname, { withFileTypes: true })
 describe("manifests and what they mean", () => {
   test.for(cases.map((folder) => ({ name: folder.replaceAll("-", " "), folder })))("$name", async ({ folder }) => {
     const file = (name: string): string => `${import.meta.dirname}/${folder}/${name}`;
-    const out = stringify(meaningOf(snapshotOf(readFileSync(file("in.yaml"), "utf8"))), { lineWidth: 0 });
+    const snapshot = snapshotOf(readFileSync(file("in.yaml"), "utf8"));
+    const out = stringify(meaningOf(snapshot, optionsIn(file("options.yaml"))), { lineWidth: 0 });
     expect(out.split("\n").length, "a case stays short").toBeLessThan(80);
     await expect(out).toMatchFileSnapshot(file("out.yaml"));
   });
@@ -25,12 +33,38 @@ describe("manifests and what they mean", () => {
   });
 });
 
-function meaningOf(snapshot: ClusterSnapshot): object {
-  const graph = buildRouteGraph(snapshot, { ingressClassName: "holdfast" }, newGraphCache());
+const FOLDER: GraphOptions = {
+  ingressClassName: "holdfast",
+  classless: "Ours",
+  anyHostNamespaces: "all",
+  externalNames: "Follow",
+};
+
+/** GraphOptions in YAML: a list of namespaces in place of a set, and null for what is not said. */
+interface WrittenOptions {
+  readonly ingressClassName?: string | null;
+  readonly classless?: GraphOptions["classless"];
+  readonly anyHostNamespaces?: readonly string[];
+  readonly externalNames?: GraphOptions["externalNames"];
+}
+
+function optionsIn(file: string): GraphOptions {
+  if (!existsSync(file)) return FOLDER;
+  const { ingressClassName, anyHostNamespaces, ...others } = parse(readFileSync(file, "utf8")) as WrittenOptions;
+  return {
+    ...FOLDER,
+    ...others,
+    ...(ingressClassName === undefined ? {} : { ingressClassName: ingressClassName ?? undefined }),
+    ...(anyHostNamespaces === undefined ? {} : { anyHostNamespaces: new Set(anyHostNamespaces) }),
+  };
+}
+
+function meaningOf(snapshot: ClusterSnapshot, options: GraphOptions): object {
+  const graph = buildRouteGraph(snapshot, options, newGraphCache());
   const sortedHosts = [...graph.hosts].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return {
     status: Object.fromEntries(
-      diffStatus(graph, new Map()).map(({ route, generation, conditions }) => [
+      diffStatus(graph, () => undefined).map(({ route, generation, conditions }) => [
         route,
         {
           observedGeneration: generation,
@@ -40,7 +74,7 @@ function meaningOf(snapshot: ClusterSnapshot): object {
     ),
     hosts: Object.fromEntries(sortedHosts.map(([host, entries]) => [host, entries.map(summaryOf)])),
     endpoints: Object.fromEntries(
-      [...graph.upstreams].toSorted().map((key) => [key, resolveEndpoints(snapshot, key).map(endpointText)]),
+      [...graph.upstreams].toSorted().map((key) => [key, resolveEndpoints(snapshot, key, options).map(endpointText)]),
     ),
   };
 }
@@ -71,7 +105,13 @@ function editsText({ set, add, remove }: HeaderEdits): string {
   return [...text("set", set), ...text("add", add), ...remove.map((name) => `remove ${name}`)].join(", ");
 }
 
-function endpointText({ address, port, podUid, ready, serving, terminating }: Endpoint): string {
-  const words = [ready && "ready", serving && "serving", terminating && "terminating", podUid && `pod ${podUid}`];
+function endpointText({ address, port, podUid, ready, serving, terminating, zones }: Endpoint): string {
+  const words = [
+    ready && "ready",
+    serving && "serving",
+    terminating && "terminating",
+    podUid && `pod ${podUid}`,
+    zones && `zones ${zones.join(" ")}`,
+  ];
   return [`${address} ${port}`, ...words.filter((word) => typeof word === "string")].join(", ");
 }

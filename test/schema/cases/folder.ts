@@ -55,9 +55,9 @@ export const FOLDER_CASES: readonly RouteCase[] = [
     shape("spec.rules[0].drain", "unknown field"),
   ),
   refuses(
-    "a namespace of a backend",
-    withRule({ backendRefs: [{ name: "a", namespace: "b", port: 1 }] }),
-    shape("spec.rules[0].backendRefs[0].namespace", "unknown field"),
+    "a kind of a backend",
+    withRule({ backendRefs: [{ name: "a", kind: "Service", port: 1 }] }),
+    shape("spec.rules[0].backendRefs[0].kind", "unknown field"),
   ),
   refuses("an unknown field of a strange name", withSpec({ "a b": 1 }), shape('spec["a b"]', "unknown field")),
   refuses(

@@ -55,6 +55,28 @@ const BACKENDS: readonly RouteCase[] = [
       "must be lower-case letters, digits and '-', and begin and end with a letter or digit",
     ),
   ),
+  ...acceptsEach(["shared", "team-2", "2chat", "a".repeat(63)], "the backend's namespace", (namespace) =>
+    withBackend({ namespace }),
+  ),
+  ...refusesEach(
+    ["Shared", "a.b", "a/b", "*", "-a", "a-"],
+    "the backend's namespace",
+    (namespace) => withBackend({ namespace }),
+    shape(
+      `${AT}.backendRefs[0].namespace`,
+      "must be lower-case letters, digits and '-', and begin and end with a letter or digit",
+    ),
+  ),
+  refuses(
+    "an empty namespace of a backend",
+    withBackend({ namespace: "" }),
+    shape(`${AT}.backendRefs[0].namespace`, "must have at least 1 character"),
+  ),
+  refuses(
+    "a backend's namespace of 64 characters",
+    withBackend({ namespace: "a".repeat(64) }),
+    shape(`${AT}.backendRefs[0].namespace`, "must have at most 63 characters"),
+  ),
   accepts("the highest port", withBackend({ port: 65_535 })),
   refuses("port 0", withBackend({ port: 0 }), shape(`${AT}.backendRefs[0].port`, "must be at least 1")),
   refuses("port 65536", withBackend({ port: 65_536 }), shape(`${AT}.backendRefs[0].port`, "must be at most 65535")),
