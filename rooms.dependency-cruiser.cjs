@@ -13,7 +13,7 @@ const ROOMS = {
     npm: ["undici"],
     node: ["http", "net", "crypto", "stream", "url"],
   },
-  files: { rooms: ["api", "graph", "controller"], npm: ["yaml"], node: ["fs", "path", "dns", "net"] },
+  files: { rooms: ["api", "graph", "controller", "dns", "status"], npm: ["yaml"], node: ["fs", "path"] },
   controller: { rooms: ["graph", "routing", "upstream", "status"], npm: [], node: [] },
   telemetry: {
     rooms: ["proxy", "relay", "upstream", "controller"],
@@ -21,6 +21,12 @@ const ROOMS = {
     node: ["perf_hooks"],
   },
   admin: { rooms: [], npm: [], node: ["http"] },
+  dns: { rooms: ["api", "graph", "controller"], npm: [], node: ["dns", "net"] },
+  kube: {
+    rooms: ["api", "graph", "controller", "status", "dns"],
+    npm: ["@kubernetes/client-node"],
+    node: ["fs", "http", "https", "net", "os", "timers"],
+  },
   app: { rooms: "*", npm: ["commander", "zod"], node: "*" },
 };
 const alt = (xs) => `(${xs.join("|")})`;

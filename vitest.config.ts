@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { whyNoCluster } from "./test/cluster/fixtures/cluster-tools.ts";
+
+const noCluster = whyNoCluster();
 
 export default defineConfig({
   test: {
@@ -7,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/*.test.ts", "test/golden/*.test.ts", "test/schema/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/*.test.ts", "test/{golden,schema,chart}/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
@@ -20,6 +23,18 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "cluster",
+          include: ["test/cluster/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          // Matches no name: all are skipped and no hook runs. setup-tests.ts makes that an error with CI=true.
+          ...(noCluster !== undefined && { testNamePattern: /(?!)/ }),
         },
       },
     ],

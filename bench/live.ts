@@ -13,6 +13,7 @@ import { serveFolder } from "../test/integration/fixtures/holdfast.ts";
 import { exchange } from "../test/integration/fixtures/raw.ts";
 import { Fleet, ROUTES_PER_FILE, SLICES_PER_FILE } from "./fleet.ts";
 import { KeepAliveProbe } from "./keep-alive-probe.ts";
+import { type Quantiles, quantiles } from "./quantiles.ts";
 
 const isQuick = process.argv.includes("--quick");
 const ROUTES = isQuick ? 1_000 : 5_000;
@@ -20,20 +21,6 @@ const REPEATS = isQuick ? 15 : 50;
 const STORM_SECONDS = isQuick ? 8 : 20;
 const RELOAD_EVERY_MS = 4_000;
 const HOST = "probe.example.com";
-
-interface Quantiles {
-  readonly n: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
-function quantiles(values: readonly number[]): Quantiles {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number): number =>
-    Math.round((sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN) * 100) / 100;
-  return { n: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
-}
 
 function probeRoute(path: string, weights: readonly [number, number], host = HOST): string {
   return `apiVersion: holdfast.dev/v1alpha1

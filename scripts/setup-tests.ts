@@ -1,23 +1,74 @@
 /**
- * Gets what the tests need beyond npm packages: a Chromium. Debian's package is installed when this runs as root and
- * apt-get is there; otherwise what is missing is said by name, and the tests that need it are skipped by name (with
- * CI=true a missing tool is an error).
+ * Gets what the tests need beyond npm packages: a browser, an API server and its friends, what images are made with, a
+ * network namespace. Debian's packages are installed when this runs as root and apt-get is there; Go binaries are built
+ * once per machine. What cannot be had is said by name, and the tests that need it are skipped by name; with CI=true it
+ * is an error.
  */
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { lacks, missingTools } from "../test/cluster/fixtures/cluster-tools.ts";
+import { whyNoNamespace } from "../test/cluster/fixtures/network-namespace.ts";
+import { whyNoImages } from "../test/cluster/images/image.ts";
 import { findChromium } from "../test/integration/fixtures/chromium-path.ts";
 
-function tryInstall(): void {
-  if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).error !== undefined) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  console.log("setup: installing chromium with apt-get (once per machine)");
-  spawnSync("apt-get", ["update", "-qq"], { env, stdio: "ignore" });
-  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], { env, stdio: "ignore" });
+const CLUSTER = join(import.meta.dirname, "../test/cluster");
+
+interface DebianPackage {
+  readonly name: string;
+  readonly isMissing: () => boolean;
 }
 
-if (findChromium() === undefined) tryInstall();
-const chromium = findChromium();
-if (chromium !== undefined) console.log(`setup: chromium found at ${chromium}`);
-else {
-  console.log("setup: no chromium found; set CHROMIUM to its path or install it. The browser tests will be skipped.");
-  if (process.env["CI"] === "true") process.exit(1);
+const lacksCommand = (command: string) => (): boolean => spawnSync(command, ["--help"]).error !== undefined;
+
+const PACKAGES: readonly DebianPackage[] = [
+  { name: "chromium", isMissing: () => findChromium() === undefined },
+  { name: "iproute2", isMissing: lacksCommand("ip") },
+  { name: "util-linux", isMissing: () => lacksCommand("unshare")() || lacksCommand("setpriv")() },
+  { name: "openssl", isMissing: lacksCommand("openssl") },
+  { name: "buildah", isMissing: lacksCommand("buildah") },
+  { name: "mmdebstrap", isMissing: lacksCommand("mmdebstrap") },
+];
+
+function installPackages(): void {
+  const missing = PACKAGES.filter(({ isMissing }) => isMissing()).map(({ name }) => name);
+  if (missing.length === 0 || process.getuid?.() !== 0 || lacksCommand("apt-get")()) return;
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  console.log(`setup: installing ${missing.join(", ")} with apt-get (once per machine)`);
+  spawnSync("apt-get", ["update", "-qq"], { env, stdio: "ignore" });
+  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env, stdio: "ignore" });
 }
+
+/** Runs one of our scripts, its output in ours; whether it succeeded. */
+function runs(script: string, ...args: readonly string[]): boolean {
+  return spawnSync(join(CLUSTER, script), args, { stdio: ["ignore", "inherit", "inherit"] }).status === 0;
+}
+
+/** What cannot be had, with what to do, and which tests are skipped for it. */
+function* shortcomings(): Generator<string> {
+  if (findChromium() === undefined) yield "no chromium: set CHROMIUM to its path or install it (browser tests)";
+  const noNamespace = whyNoNamespace();
+  if (noNamespace !== undefined) yield `no network namespace: ${noNamespace} (cluster tests)`;
+  if (lacksCommand("openssl")()) yield "no openssl: install it (cluster tests)";
+  yield* clusterShortcomings();
+  const noImages = whyNoImages();
+  if (noImages !== undefined) yield `no images: ${noImages} (image tests)`;
+  else if (!runs("images/images.sh", "setup")) yield "no images: images.sh setup failed, see above (image tests)";
+}
+
+/** A folder of envtest is taken as it is; nothing is built beside it. */
+function* clusterShortcomings(): Generator<string> {
+  const isGiven = (process.env["KUBEBUILDER_ASSETS"] ?? "") !== "";
+  const isBuilt = isGiven || runs("build.sh");
+  const missing = missingTools();
+  if (missing.length > 0) yield `no ${missing.join(", ")}: install Go or set KUBEBUILDER_ASSETS (cluster tests)`;
+  else if (!isBuilt) yield "build.sh failed, see above: older binaries would be used (cluster tests)";
+  for (const tool of ["kube-controller-manager", "helm"] as const) {
+    if (lacks(tool)) yield `no ${tool}: put it on the PATH or unset KUBEBUILDER_ASSETS (the tests that need it)`;
+  }
+}
+
+installPackages();
+const found = [...shortcomings()];
+for (const shortcoming of found) console.log(`setup: ${shortcoming}`);
+if (found.length === 0) console.log("setup: everything is there");
+else if (process.env["CI"] === "true") process.exit(1);

@@ -1,4 +1,5 @@
 import type { Reporter, TestModule } from "vitest/node";
+import { whyNoCluster } from "../test/cluster/fixtures/cluster-tools.ts";
 
 /** Prints the names of skipped tests and, as the very last line, the one that CI reads. */
 export default class SummaryReporter implements Reporter {
@@ -15,7 +16,8 @@ export default class SummaryReporter implements Reporter {
         else if (state === "failed") counts.failed++;
         else {
           counts.skipped++;
-          skipped.push(`${module.relativeModuleId}: ${test.fullName}`);
+          const reason = module.project.name === "cluster" ? whyNoCluster() : undefined;
+          skipped.push(`${module.relativeModuleId}: ${test.fullName}${reason === undefined ? "" : ` (${reason})`}`);
         }
       }
     }

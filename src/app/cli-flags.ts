@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LOG_FORMATS, type LogFormat, LOG_LEVELS, type LogLevel } from "../telemetry/index.ts";
-import type { Config, ListenAddress, ProxyTarget } from "./config.ts";
+import type { Config, ListenAddress, ProxyTarget, SourceRules } from "./config.ts";
 import {
   FlagValueError,
   parseDuration,
@@ -77,7 +77,7 @@ interface CommonValues {
 }
 
 /** What the common flags of a parsed command say; ends the command when they contradict each other. */
-export function commonConfig(command: Command): Omit<Config, "version" | "source" | "ingressClass"> {
+export function commonConfig(command: Command): Omit<Config, "version" | keyof SourceRules> {
   const values = command.opts<CommonValues>();
   const shutdown = {
     graceMs: values.shutdownGrace,
@@ -105,12 +105,6 @@ export function commonConfig(command: Command): Omit<Config, "version" | "source
 /** Ends the command. commander's own check of required flags comes first and would hide which flag was misspelt. */
 export function missingFlag(command: Command, name: string, allowed: string): never {
   return command.error(`error: ${name} is required. ${allowed}`);
-}
-
-/** `--dir`. */
-export function parseFolder(text: string): string {
-  if (text === "") throw new FlagValueError("Allowed is the path of a folder.");
-  return text;
 }
 
 /** `--to`, repeated or separated by commas. */

@@ -26,6 +26,8 @@ test("serve says where manifests are and where to listen", () => {
     version: "1.2.3",
     source: { kind: "files", dir: "./manifests" },
     ingressClass: "holdfast",
+    anyHostNamespaces: "all",
+    allowExternalName: true,
     http: { host: "127.0.0.1", port: 8020 },
     admin: { host: "127.0.0.1", port: 9090 },
     logLevel: "info",
@@ -35,6 +37,55 @@ test("serve says where manifests are and where to listen", () => {
     dnsIntervalMs: 5_000,
     shutdown: { graceMs: 15_000, deadlineMs: 25_000, spreadMs: 5_000 },
   });
+});
+
+test("serve from a cluster restricts nothing unless told", () => {
+  const config = configOf("serve --source kubernetes --identity pod-1");
+  expect(config).toMatchObject({
+    source: {
+      kind: "kubernetes",
+      kubeconfig: undefined,
+      namespaces: [],
+      leaseName: "holdfast",
+      leaseNamespace: undefined,
+      identity: "pod-1",
+      watchSilenceMs: 90_000,
+    },
+    ingressClass: undefined,
+    anyHostNamespaces: [],
+    allowExternalName: false,
+  });
+});
+
+test("serve from a cluster takes lists of namespaces, a class and a lease", () => {
+  const line =
+    "serve --source kubernetes --namespace apps,games --any-host-namespaces * --allow-external-name " +
+    "--ingress-class edge --lease-name edge --lease-namespace infra --kubeconfig ./config";
+  expect(configOf(line)).toMatchObject({
+    source: {
+      namespaces: ["apps", "games"],
+      leaseName: "edge",
+      leaseNamespace: "infra",
+      kubeconfig: "./config",
+    },
+    ingressClass: "edge",
+    anyHostNamespaces: "all",
+    allowExternalName: true,
+  });
+});
+
+test("serve from some namespaces, where IngressClasses cannot be read, goes by the usual name", () => {
+  expect(configOf("serve --source kubernetes --namespace apps").ingressClass).toBe("holdfast");
+});
+
+test("ExternalName Services stay off when their variable says no", () => {
+  vi.stubEnv("HOLDFAST_ALLOW_EXTERNAL_NAME", "no");
+  expect(configOf("serve --source kubernetes").allowExternalName).toBe(false);
+});
+
+test("a variable for a cluster does not disturb a folder", () => {
+  vi.stubEnv("HOLDFAST_NAMESPACE", "apps");
+  expect(configOf("serve --source files --dir x").source).toEqual({ kind: "files", dir: "x" });
 });
 
 test("proxy takes several backends, a path and a rewrite, and has no admin port unless told", () => {
@@ -82,10 +133,29 @@ test.for([
   {
     name: "an unknown source is told the allowed ones",
     line: "serve --source git --dir x",
-    says: /Allowed choices are files/,
+    says: /Allowed choices are files, kubernetes/,
   },
-  { name: "a missing source is named", line: "serve --dir x", says: /--source is required. Allowed is files/ },
+  {
+    name: "a missing source is named",
+    line: "serve --dir x",
+    says: /--source is required. Allowed are files and kubernetes/,
+  },
   { name: "a missing folder is named", line: "serve --source files", says: /--dir is required/ },
+  {
+    name: "a folder for a cluster is refused",
+    line: "serve --source kubernetes --dir x",
+    says: /--dir says nothing with --source kubernetes/,
+  },
+  {
+    name: "a namespace for a folder is refused",
+    line: "serve --source files --dir x --namespace apps",
+    says: /--namespace says nothing with --source files/,
+  },
+  {
+    name: "a wrong namespace is told what is allowed",
+    line: "serve --source kubernetes --namespace Apps",
+    says: /Allowed are names of namespaces/,
+  },
   { name: "a missing backend is named", line: "proxy", says: /--to is required. Allowed are address:port/ },
   {
     name: "a wrong backend is told the allowed forms",
@@ -126,7 +196,7 @@ test.for(["serve", "proxy"])("the help of %s documents every flag with its varia
   const { result, out } = cli(`${command} --help`);
   expect(result).toEqual({ kind: "exit", exitCode: 0 });
   const help = out.replaceAll(/\s+/g, " ");
-  const flags = [...help.matchAll(/--([a-z-]+) </g)].map(([, flag]) => flag ?? "");
+  const flags = [...help.matchAll(/--([a-z-]+) [<[]/g)].map(([, flag]) => flag ?? "");
   expect(flags).toContain("shutdown-spread");
   for (const flag of flags) expect(help).toContain(`env: HOLDFAST_${flag.toUpperCase().replaceAll("-", "_")}`);
   expect(help).toContain("(default: 127.0.0.1:8020, env: HOLDFAST_HTTP)");

@@ -1,7 +1,8 @@
 import { Command, CommanderError } from "commander";
-import { commonConfig, commonFlags, flag, missingFlag, parseFolder, parseTargets } from "./cli-flags.ts";
+import { commonConfig, commonFlags, flag, missingFlag, parseTargets } from "./cli-flags.ts";
 import type { Config, ProxyTarget } from "./config.ts";
-import { parseClassName, parsePath, TARGET_FORMS } from "./flag-values.ts";
+import { parsePath, TARGET_FORMS } from "./flag-values.ts";
+import { FOLDER_RULES, sourceConfig, sourceFlags } from "./source-flags.ts";
 
 /** What a command line means. */
 export type CliResult =
@@ -24,6 +25,7 @@ const EXAMPLES = `
 Examples:
   holdfast proxy --to 127.0.0.1:8010 --to 127.0.0.1:8011
   holdfast serve --source files --dir ./manifests --http 127.0.0.1:8020 --admin 127.0.0.1:9090
+  holdfast serve --source kubernetes --ingress-class holdfast --http :8080 --admin :9090
 `;
 
 /**
@@ -59,22 +61,10 @@ export function parseCli(args: readonly string[], version: string, output: CliOu
 
 function serveCommand(onConfig: OnConfig): Command {
   const command = commandWith("serve", "Serve the WebSocketRoutes of a source.", [
-    flag("--source <kind>", "where routes and endpoints come from; required", { choices: ["files"] }),
-    flag("--dir <folder>", "source files: the folder of YAML or JSON manifests, watched; required", {
-      parse: parseFolder,
-    }),
-    flag("--ingress-class <name>", "serve routes of this ingressClassName, and those that name none", {
-      parse: parseClassName,
-      fallback: "holdfast",
-    }),
+    ...sourceFlags(),
     ...commonFlags({ admin: "127.0.0.1:9090" }),
   ]);
-  return command.action(() => {
-    const { source, dir, ingressClass } = command.opts<{ source?: "files"; dir?: string; ingressClass: string }>();
-    if (source === undefined) return missingFlag(command, "--source", "Allowed is files.");
-    if (dir === undefined) return missingFlag(command, "--dir", "Allowed is the path of a folder.");
-    onConfig({ ...commonConfig(command), source: { kind: source, dir }, ingressClass });
-  });
+  return command.action(() => onConfig({ ...commonConfig(command), ...sourceConfig(command) }));
 }
 
 function proxyCommand(onConfig: OnConfig): Command {
@@ -89,7 +79,7 @@ function proxyCommand(onConfig: OnConfig): Command {
   return command.action(() => {
     const { to, path, rewrite } = command.opts<{ to?: readonly ProxyTarget[]; path: string; rewrite?: string }>();
     if (to === undefined) return missingFlag(command, "--to", TARGET_FORMS);
-    onConfig({ ...commonConfig(command), source: { kind: "proxy", to, path, rewrite }, ingressClass: "holdfast" });
+    onConfig({ ...commonConfig(command), ...FOLDER_RULES, source: { kind: "proxy", to, path, rewrite } });
   });
 }
 

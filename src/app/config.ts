@@ -24,8 +24,26 @@ export interface ProxyTarget {
   readonly port: number;
 }
 
+/** The API server as source. */
+export interface KubernetesConfig {
+  readonly kind: "kubernetes";
+  /** Path; undefined = in-cluster credentials, else KUBECONFIG, else ~/.kube/config. */
+  readonly kubeconfig: string | undefined;
+  /** Empty = all. */
+  readonly namespaces: readonly string[];
+  /** Of the Lease object that says which replica writes statuses. */
+  readonly leaseName: string;
+  /** undefined = the namespace of the credentials. */
+  readonly leaseNamespace: string | undefined;
+  /** Names this replica in the Lease object and in Events. */
+  readonly identity: string;
+  /** A watch that brings no byte for so long is opened again. */
+  readonly watchSilenceMs: number;
+}
+
 export type SourceConfig =
   | { readonly kind: "files"; readonly dir: string }
+  | KubernetesConfig
   | {
       readonly kind: "proxy";
       readonly to: readonly ProxyTarget[];
@@ -33,11 +51,20 @@ export type SourceConfig =
       readonly rewrite: string | undefined;
     };
 
-/** Everything the flags and the environment say, checked. */
-export interface Config {
-  readonly version: string;
+/** What is served, of what a source shows. */
+export interface SourceRules {
   readonly source: SourceConfig;
-  readonly ingressClass: string;
+  /** undefined = every IngressClass whose controller is ours. */
+  readonly ingressClass: string | undefined;
+  /** Namespaces whose routes may be without hostnames. */
+  readonly anyHostNamespaces: readonly string[] | "all";
+  /** Whether Services of type ExternalName are followed. */
+  readonly allowExternalName: boolean;
+}
+
+/** Everything the flags and the environment say, checked. */
+export interface Config extends SourceRules {
+  readonly version: string;
   readonly http: ListenAddress;
   readonly admin: ListenAddress | "off";
   readonly logLevel: LogLevel;

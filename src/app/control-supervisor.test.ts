@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { TableHolder } from "../routing/index.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
+import { graphOptions } from "./graph-options.ts";
+import { FOLDER_RULES } from "./source-flags.ts";
 import { ControlSupervisor, restartDelay } from "./control-supervisor.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
 
@@ -26,12 +28,19 @@ function supervise(code: string) {
     const { err } = fields as { err?: Error };
     lines.push(err === undefined ? message : `${message}: ${err.message}`);
   };
-  const source = `import { parentPort as port } from "node:worker_threads";
+  const source = { kind: "files", dir: "" } as const;
+  const module = `import { parentPort as port } from "node:worker_threads";
     const stopped = () => port.on("message", ({ kind }) => kind === "stop" && port.close());
     ${code}`;
   const supervisor = new ControlSupervisor({
-    entry: new URL(`data:text/javascript,${encodeURIComponent(source)}`),
-    config: { source: { kind: "files", dir: "" }, ingressClass: "", dnsIntervalMs: 1, logLevel: "info" },
+    entry: new URL(`data:text/javascript,${encodeURIComponent(module)}`),
+    config: {
+      source,
+      version: "0",
+      graph: graphOptions({ ...FOLDER_RULES, source }),
+      dnsIntervalMs: 1,
+      logLevel: "info",
+    },
     receiver,
     log: { debug: say, info: say, warn: say, error: say },
     now: () => performance.now(),
@@ -52,6 +61,20 @@ test("a control thread that crashes is logged and started again, and what it sai
   expect(lines).toContain("the control thread failed: boom");
   expect(holder.current.generation).toBeGreaterThanOrEqual(1);
   await vi.waitFor(() => expect(commits).toEqual(expect.arrayContaining([1, 2])), 10_000);
+});
+
+test("a control thread is told that the process is leaving, and one that is started later as well", async () => {
+  const { supervisor, commits, counts } = supervise(`
+    port.postMessage({ kind: "begin" });
+    port.on("message", ({ kind }) => {
+      if (kind !== "leaving") return;
+      port.postMessage({ kind: "commit", generation: 7 });
+      setTimeout(() => process.exit(1), 50);
+    });`);
+  supervisor.leave();
+  await vi.waitFor(() => expect(commits).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(counts.restarts).toBeGreaterThanOrEqual(1), 10_000);
+  await vi.waitFor(() => expect(commits.length).toBeGreaterThanOrEqual(2), 10_000);
 });
 
 test("one that ends without an error is started again too", async () => {

@@ -34,6 +34,7 @@ export class ControlSupervisor {
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #isStopping = false;
+  #isLeaving = false;
 
   constructor(options: ControlSupervisorOptions) {
     this.#options = options;
@@ -48,6 +49,13 @@ export class ControlSupervisor {
     worker.on("messageerror", (error) => log.error({ err: error }, "a message of the control thread is unreadable"));
     worker.on("exit", (code) => this.#exited(code, now() - startedAtMs));
     serveDataPlane(worker, receiver);
+    if (this.#isLeaving) this.#tell({ kind: "leaving" });
+  }
+
+  /** Tells the thread that the process is going to end, so that another replica can take over its duties. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#tell({ kind: "leaving" });
   }
 
   /** Ends the thread: asks it first, so that it closes what it holds. */
@@ -57,11 +65,14 @@ export class ControlSupervisor {
     const worker = this.#worker;
     if (worker === undefined) return;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const stop: DataMessage = { kind: "stop" };
-    worker.postMessage(stop);
+    this.#tell({ kind: "stop" });
     const tooLong = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(tooLong);
+  }
+
+  #tell(message: DataMessage): void {
+    this.#worker?.postMessage(message);
   }
 
   #exited(code: number, livedMs: number): void {

@@ -1,32 +1,33 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { type ClusterSource, Controller } from "../controller/index.ts";
-import { FolderSource, LogStatusWriter, ManifestSource } from "../files/index.ts";
+import { Controller } from "../controller/index.ts";
 import type { ControlThreadConfig } from "./control-config.ts";
+import { openSource } from "./open-source.ts";
+import type { OpenSource } from "./opened-source.ts";
 import { PortDataPlane } from "./port-data-plane.ts";
 import { ReportQueue } from "./report-queue.ts";
 import type { DataMessage } from "./thread-messages.ts";
 import { stepBack } from "./thread-priority.ts";
 
-/** How often it is looked whether the number of the source's problems has changed. */
-const PROBLEM_CHECK_MS = 1_000;
-
-/** A source as it is used here: `problems` where it has a list of them. */
-type AnySource = ClusterSource & { problems?(): readonly unknown[] };
+/** How often it is looked how the source is. */
+const SOURCE_CHECK_MS = 1_000;
 
 /** The entry of the control thread: reads the source and makes the data thread follow, until it is told to stop. */
 async function main(port: MessagePort, config: ControlThreadConfig): Promise<void> {
   stepBack();
   const stopping = new AbortController();
+  const { promise: leaving, resolve: leave } = Promise.withResolvers<void>();
   port.on("message", (message: DataMessage) => {
     if (message.kind === "stop") stopping.abort();
+    if (message.kind === "leaving") leave();
   });
   const reports = new ReportQueue({ level: config.logLevel });
   const dataPlane = new PortDataPlane(port, reports);
-  const source = sourceOf(config, reports);
+  const open = await openSource(config, reports, stopping.signal);
+  void leaving.then(() => open.leave());
   const controller = new Controller({
-    source,
+    source: open.source,
     dataPlane,
-    status: new LogStatusWriter(reports),
+    status: open.status,
     observer: {
       programmed: (build) => {
         dataPlane.firstBuilt();
@@ -34,32 +35,29 @@ async function main(port: MessagePort, config: ControlThreadConfig): Promise<voi
       },
     },
     log: reports,
-    options: { ingressClassName: config.ingressClass },
+    options: config.graph,
     now: () => performance.now(),
   });
-  const stopCounting = countProblems(source, reports);
+  const stopWatching = watchSource(open, reports);
   await controller.run(stopping.signal);
-  stopCounting();
+  stopWatching();
   port.close();
 }
 
-function countProblems(source: AnySource, reports: ReportQueue): () => void {
-  let told: number | undefined;
+/** Tells how many problems there are when their number changes, and how fresh everything is when that does. */
+function watchSource(open: OpenSource, reports: ReportQueue): () => void {
+  let toldProblems: number | undefined;
+  let toldFreshness = "";
   const timer = setInterval(() => {
-    const count = source.problems?.().length ?? 0;
-    if (count !== told) reports.problems(count);
-    told = count;
-  }, PROBLEM_CHECK_MS);
+    const count = open.problems().length;
+    if (count !== toldProblems) reports.problems(count);
+    toldProblems = count;
+    const kinds = open.freshness();
+    const freshness = JSON.stringify(kinds);
+    if (freshness !== toldFreshness && kinds.length > 0) reports.freshness(kinds);
+    toldFreshness = freshness;
+  }, SOURCE_CHECK_MS);
   return () => clearInterval(timer);
-}
-
-function sourceOf({ source, dnsIntervalMs }: ControlThreadConfig, reports: ReportQueue): AnySource {
-  switch (source.kind) {
-    case "files":
-      return new FolderSource({ folder: source.dir, log: reports, dnsIntervalMs });
-    case "manifests":
-      return new ManifestSource({ objects: source.manifests, log: reports, dnsIntervalMs });
-  }
 }
 
 if (parentPort === null) throw new Error("this module is the entry of a worker");

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
-import { createDecider, ProxyServer } from "../proxy/index.ts";
+import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { createTunnelRelay, TimerWheel } from "../relay/index.ts";
 import { TableHolder } from "../routing/index.ts";
 import { ControllerTelemetry, METRICS, type Metrics, ProxyTelemetry } from "../telemetry/index.ts";
@@ -15,6 +15,8 @@ export interface DataThreadOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly droppedLogLines: () => number;
+  /** Where backends may not be; undefined = anywhere. */
+  readonly isForbidden: ForbiddenCheck | undefined;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
   readonly random: () => number;
@@ -48,6 +50,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     wallNow: Date.now,
     randomId: () => randomBytes(9).toString("base64url"),
     pseudonym,
+    ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },
   });
   metrics.observe({
@@ -88,6 +91,15 @@ function reportHandler(log: Log, metrics: Metrics): (report: Report) => void {
         return;
       case "dropped":
         metrics.logLinesLost(report.count);
+        return;
+      case "freshness":
+        metrics.sourceHeard(report.kinds);
+        return;
+      case "leader":
+        metrics.setGauge(METRICS.isLeader, report.isLeader ? 1 : 0);
+        return;
+      case "count":
+        metrics.increment(METRICS[report.metric], report.labels);
         return;
     }
   };

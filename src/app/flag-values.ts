@@ -74,6 +74,20 @@ export function parseClassName(text: string): string {
   return text;
 }
 
+/** The name of a Kubernetes object. */
+export function parseObjectName(text: string): string {
+  return parseClassName(text);
+}
+
+/** `apps` or `apps,games`: names of namespaces, which are DNS labels. */
+export function parseNamespaces(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (!names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) {
+    throw new FlagValueError("Allowed are names of namespaces, with commas between them.");
+  }
+  return [...new Set(names)];
+}
+
 function isDnsName(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/.test(text);
 }

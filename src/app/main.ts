@@ -1,4 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { parseCli, WRONG_USAGE } from "./cli.ts";
 import type { SourceConfig } from "./config.ts";
 import { ListenError } from "./listen.ts";
@@ -26,15 +28,37 @@ async function main(): Promise<number> {
   }
 }
 
-/** A folder that is not there at the start is a mistyped one; later it may come and go. */
+/** What is missing now and was mistyped, most likely; later it may come and go. */
 function sourceFault(source: SourceConfig): string | undefined {
-  if (source.kind !== "files") return undefined;
-  try {
-    return statSync(source.dir).isDirectory() ? undefined : `--dir ${source.dir} is not a folder.`;
-  } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return `--dir ${source.dir} ${isMissing ? "does not exist" : `cannot be read (${String(error)})`}.`;
+  switch (source.kind) {
+    case "files":
+      return folderFault(source.dir);
+    case "kubernetes":
+      return credentialsFault(source.kubeconfig, process.env);
+    case "proxy":
+      return undefined;
   }
+}
+
+function folderFault(dir: string): string | undefined {
+  try {
+    return statSync(dir).isDirectory() ? undefined : `--dir ${dir} is not a folder.`;
+  } catch (error) {
+    return `--dir ${dir} ${isMissing(error) ? "does not exist" : `cannot be read (${String(error)})`}.`;
+  }
+}
+
+function credentialsFault(kubeconfig: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  if (kubeconfig !== undefined) {
+    return existsSync(kubeconfig) ? undefined : `--kubeconfig ${kubeconfig} does not exist.`;
+  }
+  const isGiven = Boolean(env["KUBECONFIG"]) || Boolean(env["KUBERNETES_SERVICE_HOST"]);
+  if (isGiven || existsSync(join(homedir(), ".kube/config"))) return undefined;
+  return "there is no cluster: not in a Pod, and neither --kubeconfig, nor KUBECONFIG, nor ~/.kube/config.";
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function readVersion(): string {

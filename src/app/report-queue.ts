@@ -1,6 +1,6 @@
 import type { ControllerObserver, Log } from "../controller/index.ts";
 import type { LogLevel } from "../telemetry/index.ts";
-import type { Report } from "./thread-messages.ts";
+import type { CountedMetric, Freshness, Report } from "./thread-messages.ts";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
@@ -50,6 +50,21 @@ export class ReportQueue implements Log, ControllerObserver {
   /** How many problems of the source stand now. */
   problems(count: number): void {
     this.#push({ kind: "problems", count });
+  }
+
+  /** How fresh each kind of object is. */
+  freshness(kinds: readonly Freshness[]): void {
+    this.#push({ kind: "freshness", kinds });
+  }
+
+  /** Whether this replica writes statuses from now on. */
+  leader(isLeader: boolean): void {
+    this.#push({ kind: "leader", isLeader });
+  }
+
+  /** Adds one to a counter; label values must come from a bounded set. */
+  count(metric: CountedMetric, labels: Readonly<Record<string, string>>): void {
+    if (this.#waiting.length < MAX_WAITING) this.#push({ kind: "count", metric, labels });
   }
 
   /** Takes up to `max` reports out, the oldest first. */

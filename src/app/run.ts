@@ -1,5 +1,7 @@
+import { networkInterfaces } from "node:os";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AdminServer } from "../admin/index.ts";
+import { type ForbiddenCheck, forbiddenTargets, type OwnListener } from "../proxy/index.ts";
 import { createLogger, METRICS, Metrics } from "../telemetry/index.ts";
 import type { Log } from "../controller/index.ts";
 import type { Config, ShutdownPlan } from "./config.ts";
@@ -9,6 +11,7 @@ import { createDataThread, type DataThread } from "./data-thread.ts";
 import { listenOn } from "./listen.ts";
 import { LogSink } from "./log-sink.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
+import { graphOptions } from "./graph-options.ts";
 import { drain } from "./shutdown.ts";
 import { type EndSignal, onEndSignals } from "./signals.ts";
 
@@ -54,18 +57,20 @@ class Run {
   readonly #control: ControlSupervisor;
   readonly #admin: AdminServer;
   readonly #signals = onEndSignals(process);
+  readonly #listeners: OwnListener[] = [];
   #isReady = false;
 
   constructor(config: Config, log: Log, droppedLogLines: () => number) {
     this.#config = config;
     this.#log = log;
-    const metrics = new Metrics({ nextTurn });
+    const metrics = new Metrics({ nextTurn, wallClock: Date.now });
     this.#metrics = metrics;
     this.#data = createDataThread({
       config,
       log,
       metrics,
       droppedLogLines,
+      isForbidden: this.#forbiddenTargets(),
       now,
       random: Math.random,
     });
@@ -86,18 +91,29 @@ class Run {
     });
   }
 
+  /**
+   * Whoever writes EndpointSlices in a cluster must not reach what only this machine may (the admin port, the node's own
+   * services). Who writes manifests into a folder is the operator himself, and loopback is what he means.
+   */
+  #forbiddenTargets(): ForbiddenCheck | undefined {
+    if (this.#config.source.kind !== "kubernetes") return undefined;
+    return forbiddenTargets({ ownListeners: () => this.#listeners, ownAddresses, now });
+  }
+
   /** Admin at once, clients after the first table: before it, every answer would be a wrong 404. */
   async start(): Promise<void> {
     const { admin, http, version } = this.#config;
     this.#log.info({ version, node: process.version, pid: process.pid }, "holdfast starts");
     if (admin !== "off") {
       const bound = await listenOn((at) => this.#admin.listen(at), admin, "--admin");
+      this.#listeners.push(bound);
       this.#log.info({ listener: "admin", ...bound }, "listening");
     }
     this.#control.start();
     await Promise.race([this.#data.hasTable, this.#signals.first]);
     if (this.#signals.received !== undefined) return;
     const bound = await listenOn((at) => this.#data.proxy.listen(at), http, "--http");
+    this.#listeners.push(bound);
     this.#isReady = true;
     this.#log.info({ listener: "http", ...bound }, "listening");
   }
@@ -108,6 +124,7 @@ class Run {
     const wasListening = this.#isReady;
     this.#isReady = false;
     this.#log.info({ signal }, "signal received");
+    this.#control.leave();
     const { proxy } = this.#data;
     if (!wasListening) return;
     await drain({
@@ -136,6 +153,11 @@ class Run {
   }
 }
 
+/** Of every interface of this machine or Pod. */
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+}
+
 function planFor(signal: EndSignal, plan: ShutdownPlan): ShutdownPlan {
   return signal === "SIGINT" ? INTERRUPT_PLAN : plan;
 }
@@ -146,8 +168,9 @@ function controlEntry(): URL {
   return new URL(`./control-thread${extension}`, import.meta.url);
 }
 
-function controlConfig({ source, ingressClass, dnsIntervalMs, logLevel }: Config): ControlThreadConfig {
-  const common = { ingressClass, dnsIntervalMs, logLevel };
-  if (source.kind === "files") return { ...common, source };
-  return { ...common, source: { kind: "manifests", manifests: proxyManifests(source) } };
+function controlConfig(config: Config): ControlThreadConfig {
+  const { source, version, dnsIntervalMs, logLevel } = config;
+  const common = { version, graph: graphOptions(config), dnsIntervalMs, logLevel };
+  if (source.kind === "proxy") return { ...common, source: { kind: "manifests", manifests: proxyManifests(source) } };
+  return { ...common, source };
 }

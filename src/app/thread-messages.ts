@@ -13,6 +13,15 @@ export interface HostPart {
   readonly hasMore: boolean;
 }
 
+/** How old what is known of a kind of object may be. */
+export interface Freshness {
+  readonly kind: string;
+  readonly atMs: number;
+}
+
+/** Counters that the control thread adds to. */
+export type CountedMetric = "watchEnds" | "statusWrites" | "events";
+
 interface LogRecord {
   readonly kind: "log";
   readonly level: LogLevel;
@@ -26,6 +35,12 @@ export type Report =
   | { readonly kind: "programmed"; readonly build: Parameters<ControllerObserver["programmed"]>[0] }
   /** Problems of the source that stand now. */
   | { readonly kind: "problems"; readonly count: number }
+  /** When each kind of object was last known to be as the source has it, as Unix time in milliseconds. */
+  | { readonly kind: "freshness"; readonly kinds: readonly Freshness[] }
+  /** Whether this replica writes statuses. */
+  | { readonly kind: "leader"; readonly isLeader: boolean }
+  /** Something happened that is only counted. */
+  | { readonly kind: "count"; readonly metric: CountedMetric; readonly labels: Readonly<Record<string, string>> }
   /** Log records that had no place while the data thread was busy. */
   | { readonly kind: "dropped"; readonly count: number };
 
@@ -39,7 +54,11 @@ export type ControlMessage =
   | { readonly kind: "reports"; readonly reports: readonly Report[] };
 
 /** Data to control. */
-export type DataMessage = { readonly kind: "ack" } | { readonly kind: "stop" };
+export type DataMessage =
+  | { readonly kind: "ack" }
+  /** This process is going to end: whoever can take over its duties is to do so now. */
+  | { readonly kind: "leaving" }
+  | { readonly kind: "stop" };
 
 /** The part of a MessagePort or a Worker that is used here. */
 interface ThreadPort<In, Out> {

@@ -1,6 +1,7 @@
 import { afterEach } from "vitest";
 import type { ClusterSnapshot, Kind } from "../graph/index.ts";
 import type { Endpoint, TableDelta } from "../routing/index.ts";
+import type { RoutePatch, RouteStatus } from "../status/index.ts";
 import {
   type After,
   type ClusterChange,
@@ -11,7 +12,6 @@ import {
   type DataPlane,
   type Log,
   ObjectStore,
-  type StatusPatch,
   type StatusWriter,
 } from "./index.ts";
 
@@ -67,6 +67,10 @@ class MemorySource implements ClusterSource {
   remove(kind: Kind, name: string): void {
     this.#tell(this.store.remove(kind, name));
   }
+  /** A change that the source tells of though no object that is stored changed. */
+  tell(change: ClusterChange): void {
+    this.#tell([change]);
+  }
   #tell(changes: readonly ClusterChange[]): void {
     for (const change of changes) for (const listener of this.#listeners) listener(change);
   }
@@ -76,12 +80,22 @@ class MemorySource implements ClusterSource {
 class Recorder implements DataPlane, StatusWriter, ControllerObserver, Log {
   readonly lines: string[] = [];
   readonly deltas: TableDelta[] = [];
-  readonly patches: StatusPatch[] = [];
+  /** Of statuses, as they were written. */
+  readonly patches: RoutePatch[] = [];
+  readonly #standing = new Map<string, RouteStatus>();
+  readonly #onActive: (() => void)[] = [];
+  isActive = true;
   readonly builds: Parameters<ControllerObserver["programmed"]>[0][] = [];
   readonly logged: string[] = [];
   rejectedTables = 0;
   thrownEndpoints = 0;
   rejectedWrites = 0;
+  /** How many writes were begun that were not rejected outright. */
+  writes = 0;
+  holdWrite: Promise<void> | undefined;
+  /** Writes resolve and write nothing. */
+  dropsAll = false;
+  readonly refusedRoutes = new Set<string>();
   holdTable: Promise<void> | undefined;
 
   async applyTable(delta: TableDelta): Promise<void> {
@@ -103,13 +117,34 @@ class Recorder implements DataPlane, StatusWriter, ControllerObserver, Log {
     const list = endpoints?.map(({ address, port }) => `${address}:${port}`).join(" ");
     this.lines.push(`${upstream} = ${list === undefined ? "forgotten" : `[${list}]`}`);
   }
-  write(patches: readonly StatusPatch[]): Promise<void> {
+  standing(route: string): RouteStatus | undefined {
+    return this.#standing.get(route);
+  }
+  /** Somebody else wrote a status, or took it away. */
+  clobber(route: string, status: RouteStatus | undefined): void {
+    if (status === undefined) this.#standing.delete(route);
+    else this.#standing.set(route, status);
+  }
+  async write(patches: readonly RoutePatch[]): Promise<void> {
     if (this.rejectedWrites > 0) {
       this.rejectedWrites -= 1;
       throw new Error("no");
     }
-    this.patches.push(...patches);
-    return Promise.resolve();
+    this.writes += 1;
+    await this.holdWrite;
+    if (this.dropsAll) return;
+    const taken = patches.filter(({ route }) => !this.refusedRoutes.has(route));
+    for (const patch of taken) this.#standing.set(patch.route, patch);
+    this.patches.push(...taken);
+    if (taken.length < patches.length) throw new Error("not these");
+  }
+  retain(): void {}
+  onActive(listener: () => void): void {
+    this.#onActive.push(listener);
+  }
+  setActive(isActive: boolean): void {
+    this.isActive = isActive;
+    if (isActive) for (const listener of this.#onActive) listener();
   }
   programmed(build: Parameters<ControllerObserver["programmed"]>[0]): void {
     this.builds.push(build);
@@ -177,7 +212,7 @@ export async function run(prepare: (world: Pick<World, "source" | "told">) => vo
     log: told,
     now: clock.now,
     after: clock.after,
-    options: { ingressClassName: "holdfast" },
+    options: { ingressClassName: "holdfast", classless: "Ours", anyHostNamespaces: "all", externalNames: "Follow" },
   });
   const world = { source, told, clock, abort, ended: controller.run(abort.signal) };
   world.ended.catch(() => {});

@@ -57,10 +57,23 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    const { source, dataPlane, log, status } = parts;
+    const { source, dataPlane, log, options, status } = parts;
     this.#after = parts.after ?? afterDelay;
-    this.#endpoints = new EndpointRoad({ snapshot: () => source.snapshot(), dataPlane, cache: this.#cache, log });
-    this.#status = new StatusRoad({ writer: status, log, after: this.#after });
+    this.#endpoints = new EndpointRoad({
+      snapshot: () => source.snapshot(),
+      dataPlane,
+      options,
+      cache: this.#cache,
+      log,
+      onCounts: () => this.#status.lookSoon(),
+    });
+    this.#status = new StatusRoad({
+      writer: status,
+      countOf: (upstreams) => this.#endpoints.countOf(upstreams),
+      log,
+      after: this.#after,
+      now: parts.now,
+    });
   }
 
   /**
@@ -91,6 +104,7 @@ export class Controller {
   #hear(change: ClusterChange): void {
     // Before the first build there is nothing to follow: it reads everything.
     if (!this.#isRunning) return;
+    if (change.kind === "statuses") return this.#status.lookSoon();
     if (change.kind !== "routes") this.#hearService(change.service);
     const isBuildDue =
       change.kind === "routes" || (change.kind === "services" && this.#built?.services.has(change.service) !== false);

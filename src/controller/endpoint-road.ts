@@ -1,12 +1,23 @@
-import { type ClusterSnapshot, type GraphCache, type NamespacedName, resolveEndpoints } from "../graph/index.ts";
+import {
+  type ClusterSnapshot,
+  type GraphCache,
+  type GraphOptions,
+  type NamespacedName,
+  resolveEndpoints,
+} from "../graph/index.ts";
 import { type Endpoint, parseUpstreamKey, type UpstreamKey } from "../routing/index.ts";
+import type { BackendCounts } from "../status/index.ts";
+import { BackendCounter } from "./backend-counter.ts";
 import type { DataPlane, Log } from "./types.ts";
 
 export interface EndpointRoadParts {
   readonly snapshot: () => ClusterSnapshot;
   readonly dataPlane: DataPlane;
+  readonly options: Pick<GraphOptions, "externalNames">;
   readonly cache: GraphCache;
   readonly log: Log;
+  /** The number of backends behind some upstream is another than before. */
+  readonly onCounts?: () => void;
 }
 
 /**
@@ -19,6 +30,7 @@ export class EndpointRoad {
   readonly #sent = new Map<UpstreamKey, readonly Endpoint[] | undefined>();
   readonly #ofService = new Map<NamespacedName, Set<UpstreamKey>>();
   readonly #owed = new Set<UpstreamKey>();
+  readonly #counter = new BackendCounter();
 
   constructor(parts: EndpointRoadParts) {
     this.#parts = parts;
@@ -27,6 +39,11 @@ export class EndpointRoad {
   /** Something that was to be sent was not taken. */
   get isBehind(): boolean {
     return this.#owed.size > 0;
+  }
+
+  /** How many backends the data plane knows behind these, together. */
+  countOf(upstreams: readonly UpstreamKey[]): BackendCounts {
+    return this.#counter.of(upstreams);
   }
 
   /** Follows these too; the data plane knows their endpoints when this returns. */
@@ -58,13 +75,15 @@ export class EndpointRoad {
   }
 
   #send(upstream: UpstreamKey): void {
-    const { snapshot, dataPlane, cache, log } = this.#parts;
+    const { snapshot, dataPlane, options, cache, log } = this.#parts;
     try {
-      const endpoints = resolveEndpoints(snapshot(), upstream, cache);
+      const endpoints = resolveEndpoints(snapshot(), upstream, options, cache);
       const before = this.#sent.get(upstream);
-      if (before === undefined || !isSameList(before, endpoints)) dataPlane.setEndpoints(upstream, endpoints);
+      const isNew = before === undefined || !isSameList(before, endpoints);
+      if (isNew) dataPlane.setEndpoints(upstream, endpoints);
       this.#sent.set(upstream, endpoints);
       this.#owed.delete(upstream);
+      if (isNew && this.#counter.set(upstream, endpoints)) this.#parts.onCounts?.();
     } catch (error) {
       this.#owed.add(upstream);
       log.error({ upstream, err: error }, "endpoints could not be handed over; they will be tried again");
@@ -82,6 +101,7 @@ export class EndpointRoad {
     }
     this.#sent.delete(upstream);
     this.#owed.delete(upstream);
+    this.#counter.forget(upstream);
     const service = serviceOf(upstream);
     const siblings = this.#ofService.get(service);
     siblings?.delete(upstream);
@@ -107,6 +127,13 @@ function isSameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
     a.podUid === b.podUid &&
     a.ready === b.ready &&
     a.serving === b.serving &&
-    a.terminating === b.terminating
+    a.terminating === b.terminating &&
+    isSameZones(a.zones, b.zones)
+  );
+}
+
+function isSameZones(a: Endpoint["zones"], b: Endpoint["zones"]): boolean {
+  return (
+    a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((zone, i) => zone === b[i]))
   );
 }

@@ -8,4 +8,5 @@ export { afterDelay } from "./after.ts";
 export { type ClusterObject, objectName } from "./cluster-object.ts";
 export { Controller, type ControllerParts } from "./controller.ts";
 export { ObjectStore } from "./object-store.ts";
+export { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 export type * from "./types.ts";

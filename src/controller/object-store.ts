@@ -15,6 +15,8 @@ export class ObjectStore implements ClusterSnapshot {
     WebSocketRoute: new Map(),
     Service: new Map(),
     EndpointSlice: new Map(),
+    IngressClass: new Map(),
+    ReferenceGrant: new Map(),
     Secret: new Map(),
     ConfigMap: new Map(),
   };
@@ -46,6 +48,8 @@ export class ObjectStore implements ClusterSnapshot {
   #changed(kind: Kind, name: NamespacedName, object: ClusterObject | undefined): readonly ClusterChange[] {
     switch (kind) {
       case "WebSocketRoute":
+      case "IngressClass":
+      case "ReferenceGrant":
         return [{ kind: "routes" }];
       case "Service":
         return [{ kind: "services", service: name }];

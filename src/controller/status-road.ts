@@ -1,80 +1,171 @@
-import type { NamespacedName, RouteGraph } from "../graph/index.ts";
-import { diffStatus, type RouteStatus } from "../status/index.ts";
+import type { NamespacedName, RouteGraph, RouteNode } from "../graph/index.ts";
+import { type BackendCounts, differenceOf, diffStatus, type StatusDifference } from "../status/index.ts";
+import { CountPace } from "./count-pace.ts";
 import type { After, Log, StatusWriter } from "./types.ts";
 
 export interface StatusRoadParts {
   readonly writer: StatusWriter;
+  /** How many backends there are behind these upstreams now. */
+  readonly countOf: (upstreams: RouteNode["upstreams"]) => BackendCounts;
   readonly log: Log;
   readonly after: After;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/** A route whose status could not be written. */
+interface Failure {
+  readonly failures: number;
+  readonly untilMs: number;
+  /** Of the route; a user's edit gets a new try at once. */
+  readonly generation: number;
 }
 
 const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 30_000;
+const LONGEST_RETRY_MS = 60_000;
+/** What comes in bursts (counts, statuses as they come back from the cluster) is looked at together. */
+const SOON_MS = 500;
+/** All is compared now and then though nothing happened: what was overlooked is put right some time. */
+const SLOW_LOOK_MS = 15_000;
+/** In one write, so that what is new need not wait for thousands of others. */
+const MOST_A_WRITE = 100;
 
 /**
- * Writes what conditions say, one write at a time and beside the loop: a slow writer holds up no table. While one is
- * under way only the newest graph waits. What could not be written still differs and is tried again with the next graph,
- * or after a while without one.
+ * Makes the statuses say what the newest graph and the endpoints mean, one write at a time and beside the loop: a slow
+ * writer holds up no table. Each look compares everything with what stands, so it does not matter what was missed, who
+ * wrote what stands, or how long another replica was the one to write. Conditions go at once, counts at a pace of their
+ * own; a route whose status cannot be written waits for itself only. While the writer is not active nothing is
+ * compared, and nothing is kept but the newest graph.
  */
 export class StatusRoad {
   readonly #parts: StatusRoadParts;
-  readonly #written = new Map<NamespacedName, RouteStatus>();
-  #next: RouteGraph | undefined;
+  readonly #pace: CountPace;
+  readonly #failed = new Map<NamespacedName, Failure>();
+  #graph: RouteGraph | undefined;
   #isWriting = false;
+  #isLookDue = false;
   #isStopped = false;
-  #failures = 0;
-  #cancelRetry: (() => void) | undefined;
+  #lookAtMs = Infinity;
+  #cancelLook: (() => void) | undefined;
 
   constructor(parts: StatusRoadParts) {
     this.#parts = parts;
+    this.#pace = new CountPace(parts.now);
+    parts.writer.onActive(() => {
+      this.#failed.clear();
+      this.#look();
+    });
   }
 
+  /** After each build. */
   publish(graph: RouteGraph): void {
     if (this.#isStopped) return;
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
-    this.#next = graph;
-    if (!this.#isWriting) void this.#writeAll();
+    this.#graph = graph;
+    this.#parts.writer.retain(graph.routes);
+    this.#look();
+  }
+
+  /** Counts, or what stands, may have changed. */
+  lookSoon(): void {
+    if (this.#graph !== undefined && this.#parts.writer.isActive) this.#lookWithin(SOON_MS);
   }
 
   /** A write under way is left alone; none begins any more. */
   stop(): void {
     this.#isStopped = true;
-    this.#next = undefined;
-    this.#cancelRetry?.();
+    this.#graph = undefined;
+    this.#forgetLook();
+  }
+
+  #look(): void {
+    if (this.#isWriting) this.#isLookDue = true;
+    else void this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    let failed: RouteGraph | undefined;
-    while (this.#next !== undefined) {
-      const graph = this.#next;
-      this.#next = undefined;
-      failed = (await this.#write(graph)) ? undefined : graph;
-    }
+    this.#forgetLook();
+    do {
+      this.#isLookDue = false;
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#parts.log.error({ err: error }, "statuses could not be compared; they will be looked at again");
+        this.#lookWithin(SLOW_LOOK_MS);
+      }
+    } while (this.#isLookDue);
     this.#isWriting = false;
-    if (failed !== undefined) this.#retryLater(failed);
   }
 
-  async #write(graph: RouteGraph): Promise<boolean> {
+  async #round(): Promise<void> {
+    const { writer, countOf, now } = this.#parts;
+    if (this.#graph === undefined || !writer.isActive) return;
+    const differences = diffStatus(this.#graph, (route) => writer.standing(route), countOf);
+    const writable = this.#notFailedLately(differences);
+    const said = writable.filter(({ cause }) => cause === "Unsaid" || cause === "Conditions");
+    // Whoever just wrote or edited a route waits for its first word; others have one already.
+    said.sort((a, b) => Number(b.cause === "Unsaid") - Number(a.cause === "Unsaid"));
+    if (said.length > MOST_A_WRITE) this.#isLookDue = true;
+    const counts = this.#pace.take(said.length > 0 ? [] : writable.filter(({ cause }) => isOfCounts(cause)));
+    if (said.length > 0 && said.length < writable.length) this.#isLookDue = true;
+    const patches = [...said.slice(0, MOST_A_WRITE), ...counts.due];
+    if (patches.length > 0) await this.#write(patches);
+    this.#lookWithin(Math.min(counts.againMs ?? SLOW_LOOK_MS, SLOW_LOOK_MS));
+    for (const { untilMs } of this.#failed.values()) this.#lookWithin(Math.max(0, untilMs - now()));
+  }
+
+  async #write(patches: readonly StatusDifference[]): Promise<void> {
     const { writer, log } = this.#parts;
     try {
-      const patches = diffStatus(graph, this.#written);
-      if (patches.length > 0) await writer.write(patches);
-      for (const patch of patches) this.#written.set(patch.route, patch);
-      for (const route of this.#written.keys()) if (!graph.routes.has(route)) this.#written.delete(route);
-      this.#failures = 0;
-      return true;
+      await writer.write(patches);
     } catch (error) {
-      log.warn({ err: error }, "conditions could not be written; they will be tried again");
-      return false;
+      if (!writer.isActive) return;
+      log.warn({ err: error }, "statuses could not be written; those that were not will be tried again");
     }
+    for (const patch of patches) this.#noteOutcome(patch);
   }
 
-  #retryLater(graph: RouteGraph): void {
-    if (this.#isStopped) return;
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LONGEST_RETRY_MS);
-    this.#failures += 1;
-    this.#cancelRetry = this.#parts.after(delayMs, () => this.publish(graph));
+  #noteOutcome(patch: StatusDifference): void {
+    const { route, generation } = patch;
+    const stands = differenceOf(this.#parts.writer.standing(route), patch) === undefined;
+    const failures = this.#failed.get(route)?.failures ?? 0;
+    this.#failed.delete(route);
+    if (stands) return;
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
+    this.#failed.set(route, { failures: failures + 1, untilMs: this.#parts.now() + delayMs, generation });
   }
+
+  #notFailedLately(differences: readonly StatusDifference[]): readonly StatusDifference[] {
+    if (this.#failed.size === 0) return differences;
+    const differing = new Set(differences.map(({ route }) => route));
+    for (const route of this.#failed.keys()) if (!differing.has(route)) this.#failed.delete(route);
+    const nowMs = this.#parts.now();
+    return differences.filter(({ route, generation }) => {
+      const failure = this.#failed.get(route);
+      return failure === undefined || failure.untilMs <= nowMs || failure.generation !== generation;
+    });
+  }
+
+  /** Looks after `delayMs`, unless it is going to look earlier anyway. */
+  #lookWithin(delayMs: number): void {
+    const { now, after } = this.#parts;
+    const atMs = now() + delayMs;
+    if (this.#isStopped || atMs >= this.#lookAtMs) return;
+    this.#forgetLook();
+    this.#lookAtMs = atMs;
+    this.#cancelLook = after(delayMs, () => {
+      this.#lookAtMs = Infinity;
+      this.#look();
+    });
+  }
+
+  #forgetLook(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    this.#lookAtMs = Infinity;
+  }
+}
+
+function isOfCounts(cause: StatusDifference["cause"]): boolean {
+  return cause === "Serving" || cause === "Counts";
 }

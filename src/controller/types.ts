@@ -1,11 +1,15 @@
-import type { ClusterSnapshot, Condition, NamespacedName } from "../graph/index.ts";
+import type { ClusterSnapshot, NamespacedName } from "../graph/index.ts";
 import type { Endpoint, TableDelta, UpstreamKey } from "../routing/index.ts";
+import type { RoutePatch, RouteStatus } from "../status/index.ts";
 
 /** Something happened; whoever hears it reads the snapshot again. */
 export type ClusterChange =
+  /** Of a route, a class or a grant: the graph is another. */
   | { readonly kind: "routes" }
   | { readonly kind: "services"; readonly service: NamespacedName }
-  | { readonly kind: "endpoints"; readonly service: NamespacedName };
+  | { readonly kind: "endpoints"; readonly service: NamespacedName }
+  /** What stands in the status of routes changed, and nothing else: no reason to build. */
+  | { readonly kind: "statuses" };
 
 /** Where desired state comes from. Implemented by files/ and, later, kube/. */
 export interface ClusterSource {
@@ -15,15 +19,21 @@ export interface ClusterSource {
   onChange(listener: (change: ClusterChange) => void): void;
 }
 
-export interface StatusPatch {
-  readonly route: NamespacedName;
-  readonly generation: number;
-  readonly conditions: readonly Condition[];
-}
-
-/** Where conditions go. Implemented by files/ (says them in the log) and, later, kube/ (leader only). */
+/**
+ * Where statuses go. Implemented by files/ (says conditions in the log) and kube/ (writes them, if it is the leader).
+ * Whoever writes compares with `standing` first and hands over what differs.
+ */
 export interface StatusWriter {
-  write(patches: readonly StatusPatch[]): Promise<void>;
+  /** False: another replica writes, and nothing is to be handed over. */
+  readonly isActive: boolean;
+  /** What stands there now, as far as is known; undefined = nothing. Reflects a write as soon as that has resolved. */
+  standing(route: NamespacedName): RouteStatus | undefined;
+  /** Rejects when not all could be written; what was written shows in `standing`. */
+  write(patches: readonly RoutePatch[]): Promise<void>;
+  /** No other routes are ours: what is kept of others may be forgotten. */
+  retain(routes: ReadonlyMap<NamespacedName, unknown>): void;
+  /** `listener` is called whenever it becomes active. */
+  onActive(listener: () => void): void;
 }
 
 /** Everything the control thread ever says to the data thread. */

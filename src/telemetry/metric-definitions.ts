@@ -134,6 +134,36 @@ export const METRICS = {
     help: "Problems of the source that stand now: files that do not parse, objects that are not valid, names that do not resolve.",
     labels: [],
   },
+  sourceAge: {
+    name: "holdfast_source_age_seconds",
+    type: "gauge",
+    help: "Since when it is unknown whether what is served is what the API server says, by kind of object: time since its watch last brought a byte. Up to a minute and a half is normal; more means that it is cut off, and what was said last is served. Source kubernetes only.",
+    labels: ["kind"],
+  },
+  watchEnds: {
+    name: "holdfast_watch_ends_total",
+    type: "counter",
+    help: "Watches of the API server that ended, by kind of object and cause: done (the server's own end after some minutes, the normal case), expired, lost (cut, refused, answered with an error), silent (no byte for --watch-silence), rewound (the API server went back to an older state).",
+    labels: ["kind", "cause"],
+  },
+  isLeader: {
+    name: "holdfast_leader",
+    type: "gauge",
+    help: "1 while this replica holds the Lease object and writes statuses, else 0. Source kubernetes only.",
+    labels: [],
+  },
+  statusWrites: {
+    name: "holdfast_status_writes_total",
+    type: "counter",
+    help: "Writes of route statuses by this replica, by result: written, failed (tried again later).",
+    labels: ["result"],
+  },
+  events: {
+    name: "holdfast_events_total",
+    type: "counter",
+    help: "Kubernetes Events about routes by this replica, by result: sent, failed, dropped (held back by the rate limit).",
+    labels: ["result"],
+  },
   lastTableChange: {
     name: "holdfast_table_last_change_timestamp_seconds",
     type: "gauge",

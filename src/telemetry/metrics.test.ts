@@ -51,6 +51,7 @@ beforeEach(() => {
     nextTurn: async () => {
       turns++;
     },
+    wallClock: () => 1_000_000,
   });
   metrics.observe({
     tunnels: () => live,
@@ -226,7 +227,7 @@ test("label values are escaped", async () => {
 });
 
 test("names begin with holdfast_ and end with a unit where they have one, labels are of a fixed set", () => {
-  const allowed = new Set("route rule upstream cause direction side code class state stat".split(" "));
+  const allowed = new Set("route rule upstream cause direction side code class state stat kind result".split(" "));
   for (const { name, type, labels } of Object.values<MetricDefinition>(METRICS)) {
     expect(name).toMatch(/^holdfast_[a-z_]+$/);
     expect(name.endsWith("_total")).toBe(type === "counter");
@@ -245,4 +246,15 @@ test("every family is described once, and the reference page has them all", asyn
   expect(new Set(described).size).toBe(described.length);
   const page = metricsReference();
   for (const { name } of Object.values<MetricDefinition>(METRICS)) expect(page).toContain(`| \`${name}\` |`);
+});
+
+test("the age of what is known of a kind is counted up to the scrape, also when nobody tells of it any more", async () => {
+  expect(await metrics.render()).not.toContain("holdfast_source_age_seconds");
+  metrics.sourceHeard([
+    { kind: "Service", atMs: 992_500 },
+    { kind: "EndpointSlice", atMs: 1_000_000 },
+  ]);
+  const text = await metrics.render();
+  expect(text).toContain('holdfast_source_age_seconds{kind="Service"} 7.5');
+  expect(text).toContain('holdfast_source_age_seconds{kind="EndpointSlice"} 0');
 });

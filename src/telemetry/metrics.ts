@@ -18,6 +18,8 @@ export interface LiveCounts {
 export interface MetricsOptions {
   /** Resolves when everything that waits had its turn of the event loop: `setImmediate`. */
   readonly nextTurn: () => Promise<void>;
+  /** Unix time in milliseconds. */
+  readonly wallClock: () => number;
 }
 
 const OPEN_DESCRIPTORS: MetricDefinition = {
@@ -38,6 +40,9 @@ export class Metrics {
   readonly #handshakeDuration: Histogram;
   readonly #tunnelDuration: Histogram;
   readonly #buildDuration: Histogram;
+  readonly #wallClock: () => number;
+  /** By kind of object. */
+  readonly #heardAtMs = new Map<string, number>();
   #live: LiveCounts | undefined;
   #rendering: Promise<string> | undefined;
   /** Dropped on the way from the control thread; those of the log itself are read at the scrape. */
@@ -45,6 +50,7 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#nextTurn = options.nextTurn;
+    this.#wallClock = options.wallClock;
     collectDefaultMetrics({ register: this.#registry });
     // prom-client lists /proc/self/fd synchronously: with 100,000 sockets that would stall every tunnel.
     this.#registry.removeSingleMetric(OPEN_DESCRIPTORS.name);
@@ -88,6 +94,11 @@ export class Metrics {
     this.#buildDuration.observe(buildMs / 1000);
   }
 
+  /** When each kind of object was last known to be as the source has it, as Unix time in milliseconds. */
+  sourceHeard(kinds: Iterable<{ readonly kind: string; readonly atMs: number }>): void {
+    for (const { kind, atMs } of kinds) this.#heardAtMs.set(kind, atMs);
+  }
+
   /** Log lines that were lost before they reached the log. */
   logLinesLost(count: number): void {
     this.#remoteDropped += count;
@@ -125,9 +136,15 @@ export class Metrics {
       [["max"], delay.maxSeconds],
     ]);
     await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
+    if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());
     const descriptors = await live?.openDescriptors();
     if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
     return out.text;
+  }
+
+  #sourceAges(): readonly Sample[] {
+    const nowMs = this.#wallClock();
+    return [...this.#heardAtMs].map(([kind, atMs]) => [[kind], Math.max(0, nowMs - atMs) / 1000]);
   }
 
   async #addRules(out: Exposition, rules: readonly RuleCounts[]): Promise<void> {
