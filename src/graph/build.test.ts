@@ -322,3 +322,16 @@ test.for(Object.entries(FULL_OBJECTS).map(([kind, objects]) => ({ kind: kind as 
     );
   },
 );
+
+test("a route made anew under its name has the uid of the new object, at the same generation and with the same rules", () => {
+  const cache = newGraphCache();
+  const withUid = (uid: string): object => {
+    const object = route("chat") as { readonly metadata: object };
+    return { ...object, metadata: { ...object.metadata, uid, generation: 1 } };
+  };
+  const nodes = ["first", "second"].map((uid) =>
+    build({ WebSocketRoute: { "apps/chat": withUid(uid) } }, cache).routes.get("apps/chat"),
+  );
+  expect(nodes.map((node) => node?.uid)).toEqual(["first", "second"]);
+  expect(nodes[1]?.rules).toBe(nodes[0]?.rules);
+});

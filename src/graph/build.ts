@@ -107,11 +107,11 @@ const PROGRAMMED = programmed();
 const SERVED: readonly Condition[] = [ACCEPTED, RESOLVED, PROGRAMMED];
 
 function nodeOf({ facts, refusal, faults, compiled }: ReadRoute, lost: readonly HostConflict[]): RouteNode {
-  const { name, generation, hosts } = facts;
+  const { name, uid, generation, hosts } = facts;
   const { rules, upstreams } = compiled;
   const total = hosts.length * compiled.entries.length;
   const conditions = refusal ?? conditionsOf(faults, lost, total);
-  return { name, generation, rules, upstreams, conditions };
+  return { name, uid, generation, rules, upstreams, conditions };
 }
 
 function conditionsOf(faults: readonly RefFault[], lost: readonly HostConflict[], total: number): readonly Condition[] {

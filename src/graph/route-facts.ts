@@ -20,6 +20,8 @@ export interface BackendRef extends RefPlace {
 export interface RouteFacts {
   readonly name: NamespacedName;
   readonly namespace: string;
+  /** Of the object, where the source knows one. */
+  readonly uid: string | undefined;
   readonly generation: number;
   /** Why the route is not accepted; undefined = it is, and the rest is filled. */
   readonly faults: readonly Issue[] | undefined;
@@ -40,9 +42,10 @@ const NOTHING_SAID = { hosts: [], isHostless: false, compiled: NOTHING_COMPILED,
 /** Parses and compiles a route. `name` is what the source calls it; never throws. */
 export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
   const generation = generationOf(object);
+  const uid = uidOf(object);
   const namespace = name.slice(0, Math.max(0, name.indexOf("/"))) || "default";
   const parsed = parseWebSocketRoute(object);
-  if (!parsed.ok) return { ...NOTHING_SAID, name, namespace, generation, faults: parsed.issues };
+  if (!parsed.ok) return { ...NOTHING_SAID, name, namespace, uid, generation, faults: parsed.issues };
   const { metadata, spec } = parsed.value;
   const createdMs = readTime(metadata.creationTimestamp);
   const refs = spec.rules.map((rule, ruleIndex) => readRefs(rule, ruleIndex, namespace));
@@ -51,6 +54,7 @@ export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
   return {
     name,
     namespace,
+    uid,
     generation,
     faults: undefined,
     hosts: isHostless ? ANY_HOST : (spec.hostnames ?? ANY_HOST),
@@ -67,13 +71,18 @@ export function readRoute(name: NamespacedName, object: unknown): RouteFacts {
  */
 export function keepEntries(before: RouteFacts | undefined, after: RouteFacts): RouteFacts {
   if (before === undefined || after.faults !== undefined || before.content !== after.content) return after;
-  return { ...before, generation: after.generation };
+  return { ...before, generation: after.generation, uid: after.uid };
 }
 
 /** The class a route names, read without judging the rest: a route of another class is not ours to judge. */
 export function classOf(object: unknown): string | undefined {
   const name = field(field(object, "spec"), "ingressClassName");
   return typeof name === "string" ? name : undefined;
+}
+
+function uidOf(object: unknown): string | undefined {
+  const uid = field(field(object, "metadata"), "uid");
+  return typeof uid === "string" ? uid : undefined;
 }
 
 /** `metadata.generation`, also of a route that does not parse; 0 where nobody counts, as in a folder. */

@@ -33,6 +33,8 @@ export interface Condition {
 
 export interface RouteNode {
   readonly name: NamespacedName;
+  /** Of the object, where the source knows one: a route made anew under the same name is another. */
+  readonly uid?: string | undefined;
   readonly generation: number;
   readonly conditions: readonly Condition[];
   /** Empty when the route is not accepted. */

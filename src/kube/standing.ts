@@ -4,13 +4,13 @@ import { isRecord } from "./answers.ts";
 type Condition = RouteStatus["conditions"][number];
 
 /** A condition as it stands on the server. */
-export interface StandingCondition extends Condition {
+interface StandingCondition extends Condition {
   /** RFC 3339, in seconds. */
   readonly lastTransitionTime: string;
 }
 
 /** A status as it stands on the server. */
-export interface StandingStatus extends RouteStatus {
+interface StandingStatus extends RouteStatus {
   readonly conditions: readonly StandingCondition[];
 }
 

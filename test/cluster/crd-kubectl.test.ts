@@ -1,6 +1,6 @@
 import { glob, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { type OpenApiSchema, parseWebSocketRoute, routeSchema } from "../../src/api/index.ts";
 import { ControlPlane } from "./fixtures/control-plane.ts";
@@ -12,8 +12,7 @@ beforeAll(async () => {
   plane = await ControlPlane.start({ controllerManager: "none" });
   await plane.installCrds();
   // What kubectl explains is published some time after the CRD is served.
-  const published = () => plane.kubectl(["explain", "wsr"]).catch(String);
-  await expect.poll(published, { timeout: 60_000, interval: 200 }).toContain("FIELDS:");
+  await vi.waitFor(() => plane.kubectl(["explain", "wsr"]), { timeout: 60_000, interval: 200 });
 });
 
 afterAll(() => plane?.[Symbol.asyncDispose]());

@@ -50,7 +50,11 @@ describe("a command run in a network namespace of its own", () => {
   });
 
   test("gets the SIGTERM that the script gets", async () => {
-    const child = start(["sh", "-c", "trap 'echo ended; exit 3' TERM; echo ready; while :; do sleep 0.1; done"]);
+    const child = start([
+      "sh",
+      "-c",
+      "trap 'echo ended; exit 3' TERM; echo ready; for i in $(seq 50); do sleep 0.1; done",
+    ]);
     const stdout = text(child.stdout);
     child.stdout.once("data", () => child.kill("SIGTERM"));
     const [code] = (await once(child, "exit")) as [number];
