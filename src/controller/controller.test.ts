@@ -1,3 +1,4 @@
+import type { ClusterObject } from "./index.ts";
 import { describe, expect, test } from "vitest";
 import { route, run, service, settled, slice, withChat } from "./controller.fixture.ts";
 
@@ -62,6 +63,26 @@ describe("the short road", () => {
     source.put("EndpointSlice", slice("chat", ["10.0.0.2", "10.0.0.1"]));
     await settled();
     expect(told.take()).toEqual([]);
+  });
+
+  test("endpoints whose hints alone changed are told again", async () => {
+    const { told, source } = await run(withChat);
+    const hinted = (zone: string): ClusterObject => {
+      const { endpoints, ...rest } = slice("chat", ["10.0.0.1"]) as ClusterObject & { readonly endpoints: object[] };
+      return {
+        ...rest,
+        endpoints: endpoints.map((one) => ({ ...one, hints: { forZones: [{ name: zone }] } })),
+      } as never;
+    };
+    source.put("EndpointSlice", hinted("a"));
+    await settled();
+    told.take();
+    source.put("EndpointSlice", hinted("a"));
+    await settled();
+    expect(told.take()).toEqual([]);
+    source.put("EndpointSlice", hinted("b"));
+    await settled();
+    expect(told.take()).toEqual(["apps/chat:80 = [10.0.0.1:8080]"]);
   });
 
   test("a Service that no rule names is not resolved and not built for", async () => {
