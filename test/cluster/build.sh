@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a test cluster is made of, from the Go module proxy, in the versions that mod/*/go.mod pin:
 # etcd, kube-apiserver, kube-controller-manager, kubectl and helm, into ${HOLDFAST_CLUSTER_CACHE:-~/.cache/holdfast-cluster}/bin.
-# A binary of the pinned version is left alone, so that only the first run on a machine takes minutes (about 5 on 2 cores).
+# A binary of the pinned version is left alone, so that only the first run on a machine takes minutes (about 6 on 2 idle cores).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${HOLDFAST_CLUSTER_CACHE:-$HOME/.cache/holdfast-cluster}/bin
