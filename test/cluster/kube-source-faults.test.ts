@@ -13,6 +13,31 @@ import { addressesOf, everything, follow, type Following, namesOf } from "./kube
 const SOON = { timeout: 30_000 };
 const problemsOf = ({ source }: Following) => source.problems().map(({ what }) => what);
 
+/** A ServiceAccount in apps that may do everything. */
+function adminAccount(name: string): readonly object[] {
+  const metadata = { name, namespace: "apps" };
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata },
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ kind: "ServiceAccount", ...metadata }],
+    },
+  ];
+}
+
+/** Notes the statuses of answers that were refusals. */
+async function noting<Value>(seen: number[], answer: Promise<Value>): Promise<Value> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError) seen.push(error.status);
+    throw error;
+  }
+}
+
 describe.skipIf(whyNoCluster() !== undefined)("the Kubernetes source in trouble", () => {
   let plane: ControlPlane;
   let writer: Writer;
@@ -173,57 +198,56 @@ describe.skipIf(whyNoCluster() !== undefined)("the Kubernetes source in trouble"
   });
 
   test("an API server that asks for patience (429) gets it, and is followed afterwards", async () => {
-    const account = { name: "hurried", namespace: "apps" };
-    const user = { kind: "ServiceAccount", serviceAccount: account };
-    const everywhere = { namespaces: ["*"], clusterScope: true, verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
-    const level = {
-      apiVersion: "flowcontrol.apiserver.k8s.io/v1",
-      kind: "PriorityLevelConfiguration",
-      metadata: { name: "nobody" },
-      spec: {
-        type: "Limited",
-        limited: {
-          nominalConcurrencyShares: 0,
-          lendablePercent: 0,
-          borrowingLimitPercent: 0,
-          limitResponse: { type: "Reject" },
+    const flowControl = "flowcontrol.apiserver.k8s.io/v1";
+    // One request of this user at a time; whatever comes beside it is refused.
+    const limited = {
+      nominalConcurrencyShares: 0,
+      lendablePercent: 0,
+      borrowingLimitPercent: 0,
+      limitResponse: { type: "Reject" },
+    };
+    const user = { kind: "ServiceAccount", serviceAccount: { name: "hurried", namespace: "apps" } };
+    const everything = { namespaces: ["*"], clusterScope: true, verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
+    await plane.apply([
+      ...adminAccount("hurried"),
+      {
+        apiVersion: flowControl,
+        kind: "PriorityLevelConfiguration",
+        metadata: { name: "one" },
+        spec: { type: "Limited", limited },
+      },
+      {
+        apiVersion: flowControl,
+        kind: "FlowSchema",
+        metadata: { name: "one" },
+        spec: {
+          matchingPrecedence: 2,
+          priorityLevelConfiguration: { name: "one" },
+          rules: [{ subjects: [user], resourceRules: [everything] }],
         },
       },
-    };
-    const schema = {
-      apiVersion: "flowcontrol.apiserver.k8s.io/v1",
-      kind: "FlowSchema",
-      metadata: { name: "nobody" },
-      spec: {
-        matchingPrecedence: 2,
-        priorityLevelConfiguration: { name: "nobody" },
-        rules: [{ subjects: [user], resourceRules: [everywhere] }],
-      },
-    };
-    await plane.apply([
-      { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
-      {
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: "hurried" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-        subjects: [{ kind: "ServiceAccount", ...account }],
-      },
-      level,
-      schema,
     ]);
-    const kubeconfig = await plane.kubeconfigOf(account.namespace, account.name);
-    const isInForce = () =>
-      plane.kubectl(["get", "services", "--kubeconfig", kubeconfig, "--request-timeout=1s"]).then(
-        () => "",
-        (error: unknown) => String(error),
-      );
-    await expect.poll(isInForce, SOON).not.toBe("");
-    const following = await follow({ kubeconfig });
-    const refused = () =>
-      following.source.problems().some(({ message }) => message.startsWith("the API server answered 429"));
-    await expect.poll(refused, SOON).toBe(true);
-    await plane.kubectl(["delete", "flowschema", "nobody"]);
+    const kubeconfig = await plane.kubeconfigOf("apps", "hurried");
+    const seen: number[] = [];
+    let isCrowded = true;
+    const crowd: Promise<void>[] = [];
+    const following = await follow({
+      kubeconfig,
+      wrap: (api) => {
+        const others = async (): Promise<void> => {
+          const request = { path: "/api/v1/configmaps", query: {}, signal: new AbortController().signal };
+          while (isCrowded) await api.page(request).catch(() => {});
+        };
+        for (let index = 0; index < 8; index++) crowd.push(others());
+        return {
+          page: (request) => noting(seen, api.page(request)),
+          watch: (request, onEvents) => api.watch(request, onEvents),
+        };
+      },
+    });
+    await expect.poll(() => seen, SOON).toContain(429);
+    isCrowded = false;
+    await Promise.all(crowd);
     await following.started;
     expect(namesOf(following, "Service")).toContain("chat");
   });
@@ -231,20 +255,8 @@ describe.skipIf(whyNoCluster() !== undefined)("the Kubernetes source in trouble"
   test("credentials are rotated: the old token ends, and the new one is read from the same file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-account-"));
     await using proxy = await FaultyProxy.start(plane.server);
-    const account = { name: "rotated", namespace: "apps" };
     const secret = (name: string) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "apps" } });
-    await plane.apply([
-      { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
-      {
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: "rotated" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-        subjects: [{ kind: "ServiceAccount", ...account }],
-      },
-      secret("old"),
-      secret("new"),
-    ]);
+    await plane.apply([...adminAccount("rotated"), secret("old"), secret("new")]);
     const writeToken = async (boundTo: string): Promise<void> => {
       const bound = ["--bound-object-kind=Secret", `--bound-object-name=${boundTo}`];
       await writeFile(
@@ -305,23 +317,15 @@ describe.skipIf(whyNoCluster() !== undefined)("the Kubernetes source and a serve
         })
         .toBe(true);
     };
-    const noting = async <Value>(answer: Promise<Value>): Promise<Value> => {
-      try {
-        return await answer;
-      } catch (error) {
-        if (error instanceof ApiError) seen.push(error.status);
-        throw error;
-      }
-    };
     const concerns = (path: string) => !isHeld && path === "/api/v1/services";
     return (api: WatchApi): WatchApi => ({
       page: async (request) => {
         if (holds === "pages" && "continue" in request.query && concerns(request.path)) await forget(request.path);
-        return await noting(api.page(request));
+        return await noting(seen, api.page(request));
       },
       watch: async (request, onEvents) => {
         if (holds === "watches" && concerns(request.path)) await forget(request.path);
-        await noting(api.watch(request, onEvents));
+        await noting(seen, api.watch(request, onEvents));
       },
     });
   }
