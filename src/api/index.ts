@@ -12,6 +12,7 @@ export {
   API_VERSION,
   CONTROLLER_NAME,
   ROUTE_KIND,
+  ROUTE_PLURAL,
   SERVICE_NAME_LABEL,
 } from "./identity.ts";
 export { DEFAULT_CLASS_ANNOTATION, type IngressClass, parseIngressClass } from "./ingress-class.ts";

@@ -58,6 +58,7 @@ export async function openCluster({ config, source, reports, signal }: OpenClust
     onRoute: (name, object) => status.observe(name, object),
   });
   elector.start(signal);
+  signal.addEventListener("abort", () => api.close(), { once: true });
   return {
     source: kube,
     status,

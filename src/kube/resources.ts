@@ -1,4 +1,4 @@
-import { API_GROUP, API_VERSION } from "../api/index.ts";
+import { API_GROUP, API_VERSION, ROUTE_PLURAL } from "../api/index.ts";
 import type { Kind } from "../graph/index.ts";
 
 /** The kinds that are watched. */
@@ -27,7 +27,7 @@ export const RESOURCES: readonly Resource[] = [
     kind: "WebSocketRoute",
     group: API_GROUP,
     versions: [API_VERSION],
-    plural: "websocketroutes",
+    plural: ROUTE_PLURAL,
     scope: "Namespaced",
     need: "Required",
   },
