@@ -5,6 +5,7 @@
  * Prints tables and writes bench/results/cluster.json. Everything shares the machine, the API server and etcd too.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endpointSlices, route, service } from "../test/integration/fixtures/manifests.ts";
@@ -99,8 +100,18 @@ async function loopDelay(admin: string): Promise<Record<string, number>> {
   return found;
 }
 
+/** A control plane has machines of its own; here it at least goes last where cores are short. Children inherit it. */
+async function startElsewhere(): Promise<Cluster> {
+  setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    return await Cluster.start();
+  } finally {
+    setPriority(constants.priority.PRIORITY_NORMAL);
+  }
+}
+
 async function run(routes: number): Promise<Record<string, unknown>> {
-  await using cluster = await Cluster.start();
+  await using cluster = await startElsewhere();
   const world = new ClusterWorld(cluster.plane.kubeconfig);
   const backends = await Promise.all(
     ["a", "b"].map((name, n) => NumberedBackend.start(name, { host: `198.18.5.${n + 1}`, port: 8010 })),
