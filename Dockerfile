@@ -13,13 +13,13 @@ COPY package.json package-lock.json ./
 # A secret named npmrc, if there is one, is npm's configuration for a private registry. It is mounted, never copied.
 # No install scripts: nothing that is used here has one.
 FROM manifest AS tools
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+RUN --mount=type=secret,id=npmrc NPM_CONFIG_USERCONFIG=/run/secrets/npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
 
 # What Node cannot or does not use is left out: TypeScript (it runs none below node_modules), source maps (it reads them
 # only when told to), tests, and addons for another runtime (.bare).
 FROM manifest AS production
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+RUN --mount=type=secret,id=npmrc NPM_CONFIG_USERCONFIG=/run/secrets/npmrc \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 RUN find node_modules -type f -regextype posix-extended -regex '.*(\.[mc]?ts|\.map|\.test\.[mc]?js|\.bare|/@types/.*)' -delete \
     && find node_modules -type d -empty -delete
