@@ -10,3 +10,4 @@ export { Controller, type ControllerParts } from "./controller.ts";
 export { ObjectStore } from "./object-store.ts";
 export { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 export type * from "./types.ts";
+export { pause } from "./waiting.ts";

@@ -11,7 +11,7 @@ export type ClusterChange =
   /** What stands in the status of routes changed, and nothing else: no reason to build. */
   | { readonly kind: "statuses" };
 
-/** Where desired state comes from. Implemented by files/ and, later, kube/. */
+/** Where desired state comes from. Implemented by files/ and kube/. */
 export interface ClusterSource {
   /** Resolves once every kind has its first full list; listeners are called from then on. */
   start(signal: AbortSignal): Promise<void>;

@@ -1,5 +1,3 @@
-import type { After } from "../controller/index.ts";
-
 const FIRST_MS = 250;
 /** Stale endpoints harm more than one request in ten seconds. */
 const LONGEST_MS = 10_000;
@@ -11,18 +9,4 @@ const LONGEST_MS = 10_000;
 export function backOffMs(failures: number, random: () => number): number {
   const wholeMs = Math.min(FIRST_MS * 2 ** Math.max(0, failures - 1), LONGEST_MS);
   return wholeMs * (0.5 + random() / 2);
-}
-
-/** Resolves after `delayMs`, or at once when the signal aborts. */
-export function pause(delayMs: number, after: After, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const finish = (): void => {
-      cancel();
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const cancel = after(delayMs, finish);
-    signal.addEventListener("abort", finish);
-  });
 }

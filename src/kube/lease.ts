@@ -1,5 +1,4 @@
-import type { After, Log } from "../controller/index.ts";
-import { pause } from "./back-off.ts";
+import { type After, type Log, pause } from "../controller/index.ts";
 import { giveUpLease, heldMs, holdLease, isSameLease, type LeaseRecord, readLease } from "./lease-record.ts";
 import { type Api, ApiError, type Leadership } from "./types.ts";
 

@@ -1,4 +1,5 @@
-import { backOffMs, pause } from "./back-off.ts";
+import { pause } from "../controller/index.ts";
+import { backOffMs } from "./back-off.ts";
 import { readList } from "./list-pages.ts";
 import { Pulse } from "./pulse.ts";
 import { compareVersions } from "./resource-version.ts";

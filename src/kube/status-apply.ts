@@ -1,4 +1,4 @@
-import { API_GROUP, API_VERSION, ROUTE_KIND } from "../api/index.ts";
+import { API_GROUP, API_VERSION, ROUTE_KIND, ROUTE_PLURAL } from "../api/index.ts";
 import type { RoutePatch } from "../status/index.ts";
 import type { StandingRoute } from "./standing.ts";
 import type { ApiRequest } from "./types.ts";
@@ -26,7 +26,7 @@ export function statusRequest(patch: RoutePatch, standing: StandingRoute, time: 
   });
   return {
     method: "PATCH",
-    path: `/apis/${API_GROUP}/${API_VERSION}/namespaces/${encodeURIComponent(namespace)}/websocketroutes/${encodeURIComponent(name)}/status`,
+    path: `/apis/${API_GROUP}/${API_VERSION}/namespaces/${encodeURIComponent(namespace)}/${ROUTE_PLURAL}/${encodeURIComponent(name)}/status`,
     query: { fieldManager: FIELD_MANAGER, force: "true" },
     contentType: "application/apply-patch+yaml",
     body: {

@@ -1,6 +1,6 @@
-import { type After, type StatusWriter, TokenBucket } from "../controller/index.ts";
+import { type After, pause, type StatusWriter, TokenBucket } from "../controller/index.ts";
 import type { RoutePatch, RouteStatus } from "../status/index.ts";
-import { backOffMs, pause } from "./back-off.ts";
+import { backOffMs } from "./back-off.ts";
 import type { RouteEvents } from "./events.ts";
 import { compareVersions } from "./resource-version.ts";
 import { readStanding, type StandingRoute } from "./standing.ts";
