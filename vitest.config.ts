@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/*.test.ts", "test/{golden,schema,chart}/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/*.test.ts", "test/{golden,schema,chart,bench}/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

@@ -1,8 +1,8 @@
-// What a build and a match cost: `node bench/graph.ts`. Prints figures; asserts nothing.
+// What building, comparing and staging the table costs: `node bench/graph.ts`. Prints figures; asserts nothing.
 import { buildRouteGraph, diffHosts, newGraphCache, resolveEndpoints } from "../src/graph/index.ts";
 import type { ClusterSnapshot, GraphOptions, Kind } from "../src/graph/index.ts";
-import { buildTable, TableHolder } from "../src/routing/index.ts";
-import type { CompiledEntry, MatchFacts, UpstreamKey } from "../src/routing/index.ts";
+import { TableHolder } from "../src/routing/index.ts";
+import type { CompiledEntry, UpstreamKey } from "../src/routing/index.ts";
 
 const ENDPOINTS_PER_ROUTE = 10;
 const EDITS = 50;
@@ -172,58 +172,6 @@ function resolveAll(world: World, upstreams: Iterable<UpstreamKey>, cache: Retur
   return endpoints;
 }
 
-const HEADERS: readonly (readonly [string, string])[] = Array.from({ length: 15 }, (_, i) => [
-  `X-Header-${i}`,
-  `value ${i}`,
-]);
-
-function benchMatch(hosts: number, makeFacts: (i: number) => Partial<MatchFacts>, label: string): void {
-  const graph = buildRouteGraph(worldOf(hosts, hosts), OPTIONS, newGraphCache());
-  const conditional = [...graph.hosts.values()].flat()[0];
-  const wider: [string, readonly CompiledEntry[]][] = [];
-  if (conditional !== undefined) {
-    const { rule, match } = conditional;
-    const byHeader = { ...match, headers: [{ name: "x-header-14", value: "value 14" }] };
-    const byQuery = { ...match, queryParams: [{ name: "room", value: "a b" }] };
-    wider.push([
-      "*.conditions.test",
-      [
-        { rule, match: byHeader },
-        { rule, match: byQuery },
-      ],
-    ]);
-  }
-  const table = buildTable(1, new Map([...graph.hosts, ...wider]));
-  const requests = Array.from({ length: 1024 }, (_, i) => ({
-    host: `host-${i % hosts}.example.com`,
-    path: `/app-${i % hosts}/socket/1`,
-    query: "token=abc&v=1",
-    headers: HEADERS,
-    subprotocols: [],
-    ...makeFacts(i),
-  }));
-  const runs = 200_000;
-  let found = 0;
-  for (let i = 0; i < runs; i++) if (table.match(requests[i & 1023] as MatchFacts) !== undefined) found++;
-  const start = performance.now();
-  for (let i = 0; i < runs; i++) if (table.match(requests[i & 1023] as MatchFacts) !== undefined) found++;
-  const ns = ((performance.now() - start) / runs) * 1e6;
-  console.log(`${`match, ${hosts} hosts, ${label}`.padEnd(64)} ${ns.toFixed(0)} ns (${found / 2 / runs} found)`);
-}
-
 benchBuild(5_000, 5_000);
 benchBuild(5_000, 1);
 benchLargeService();
-console.log("");
-for (const hosts of [1, 100, 5_000]) {
-  benchMatch(hosts, () => ({}), "prefix");
-  benchMatch(hosts, (i) => ({ path: `/ws-${i % hosts}` }), "exact path");
-  benchMatch(hosts, () => ({ host: "a.b.nowhere.test" }), "no such host");
-  benchMatch(hosts, (i) => ({ path: `/app-${i % hosts}${"/x".repeat(8_000)}` }), "path of 16 kB");
-}
-benchMatch(1, () => ({ host: "a.conditions.test", path: "/ws-0", query: "room=a+b" }), "wildcard, header among 15");
-benchMatch(
-  1,
-  () => ({ host: "a.conditions.test", path: "/ws-0", headers: [], query: "x=1&room=a%20b" }),
-  "wildcard, query",
-);

@@ -8,6 +8,7 @@ import { UpstreamRegistry } from "../upstream/index.ts";
 import type { Config } from "./config.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
 import { openDescriptors } from "./open-descriptors.ts";
+import { randomIds } from "./random-ids.ts";
 import type { Report } from "./thread-messages.ts";
 
 export interface DataThreadOptions {
@@ -48,7 +49,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     observer: new ProxyTelemetry({ log, metrics, now }),
     now,
     wallNow: Date.now,
-    randomId: () => randomBytes(9).toString("base64url"),
+    randomId: randomIds(),
     pseudonym,
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },

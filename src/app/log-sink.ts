@@ -9,6 +9,8 @@ export interface LogSinkOptions {
 
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
+/** Lines are gathered so long: each write costs a walk to another thread and back, which thousands per second feel. */
+const GATHER_MS = 10;
 /** A full pipe says EAGAIN and never that it has room again. */
 const RETRY_MS = 50;
 /** How long the end of the process waits for a reader that has stopped reading. */
@@ -21,7 +23,7 @@ interface Chunk {
 }
 
 /**
- * Writes lines in the background, in order and as many at once as have come meanwhile. Never throws, never waits except
+ * Writes lines in the background, in order and as many at once as have come within some milliseconds. Never throws, never waits except
  * in `end`, and never keeps the process alive: a reader that is slow, stuck or gone, or a full disk, costs lines, which
  * are counted.
  */
@@ -31,6 +33,7 @@ export class LogSink {
   #waiting: string[] = [];
   #waitingBytes = 0;
   #underWay: Chunk | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #isClosed = false;
   #droppedLines = 0;
 
@@ -53,19 +56,27 @@ export class LogSink {
     }
     this.#waiting.push(line);
     this.#waitingBytes += bytes;
-    if (this.#underWay === undefined) this.#writeNext();
+    if (this.#underWay === undefined) this.#writeSoon();
   }
 
   /** Writes what waits, for half a second at most; lines that come later are dropped. */
   end(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#gathering);
     const deadlineMs = performance.now() + LAST_FLUSH_MS;
     for (let chunk = this.#takeChunk(); chunk !== undefined; chunk = this.#takeChunk()) {
       if (this.#writeNow(chunk.bytes, deadlineMs)) continue;
       this.#droppedLines += chunk.lines + this.#waiting.length;
       this.#waiting = [];
     }
+  }
+
+  #writeSoon(): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.#writeNext();
+    }, GATHER_MS).unref();
   }
 
   #takeChunk(): Chunk | undefined {

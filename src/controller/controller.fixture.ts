@@ -18,9 +18,11 @@ import {
 /** Time that passes only by hand. */
 class HandClock {
   nowMs = 0;
+  /** Milliseconds that pass with each look at the clock, as if everything took time. */
+  msPerLook = 0;
   readonly #timers = new Set<{ atMs: number; run: () => void }>();
 
-  readonly now = (): number => this.nowMs;
+  readonly now = (): number => (this.nowMs += this.msPerLook);
 
   readonly after: After = (delayMs, run) => {
     const timer = { atMs: this.nowMs + delayMs, run };
@@ -198,12 +200,14 @@ export interface World {
 
 const worlds: World[] = [];
 
-export async function run(prepare: (world: Pick<World, "source" | "told">) => void = () => {}): Promise<World> {
+export async function run(
+  prepare: (world: Pick<World, "source" | "told" | "clock">) => void = () => {},
+): Promise<World> {
   const source = new MemorySource();
   const told = new Recorder();
   const clock = new HandClock();
   const abort = new AbortController();
-  prepare({ source, told });
+  prepare({ source, told, clock });
   const controller = new Controller({
     source,
     dataPlane: told,

@@ -4,6 +4,7 @@ import {
   type GraphCache,
   type GraphOptions,
   newGraphCache,
+  readAhead,
   type RouteGraph,
 } from "../graph/index.ts";
 import type { TableDelta } from "../routing/index.ts";
@@ -11,6 +12,7 @@ import { afterDelay } from "./after.ts";
 import { EndpointRoad } from "./endpoint-road.ts";
 import { StatusRoad } from "./status-road.ts";
 import type { After, ClusterChange, ClusterSource, ControllerObserver, DataPlane, Log, StatusWriter } from "./types.ts";
+import { Turns } from "./turns.ts";
 import { Bell, pause, untilAborted } from "./waiting.ts";
 
 export interface ControllerParts {
@@ -144,9 +146,12 @@ export class Controller {
   async #build(signal: AbortSignal): Promise<void> {
     const { source, options, observer, now } = this.#parts;
     const startedMs = now();
+    const turns = new Turns({ now, after: this.#after, signal });
+    await this.#readAhead(turns, signal);
+    if (signal.aborted) return;
     const graph = buildRouteGraph(source.snapshot(), options, this.#cache);
     this.#built = graph;
-    this.#endpoints.follow(graph.upstreams);
+    await this.#endpoints.follow(graph.upstreams, turns);
     const hosts = this.#hostsToSend(graph);
     if (hosts.size > 0 && !(await this.#apply(hosts, signal))) return;
     if (signal.aborted) return;
@@ -161,6 +166,15 @@ export class Controller {
       hostsChanged: hosts.size,
       buildMs: now() - startedMs,
     });
+  }
+
+  /** What takes long is done in turns, so that the short road stays short; what it is done for, in one: see readAhead. */
+  async #readAhead(turns: Turns, signal: AbortSignal): Promise<void> {
+    const { source, options } = this.#parts;
+    for (const _ of readAhead(source.snapshot(), options, this.#cache)) {
+      if (turns.isOver) await turns.next();
+      if (signal.aborted) return;
+    }
   }
 
   #hostsToSend(graph: RouteGraph): TableDelta["hosts"] {

@@ -8,6 +8,7 @@ import {
 import { type Endpoint, parseUpstreamKey, type UpstreamKey } from "../routing/index.ts";
 import type { BackendCounts } from "../status/index.ts";
 import { BackendCounter } from "./backend-counter.ts";
+import type { Turns } from "./turns.ts";
 import type { DataPlane, Log } from "./types.ts";
 
 export interface EndpointRoadParts {
@@ -31,6 +32,8 @@ export class EndpointRoad {
   readonly #ofService = new Map<NamespacedName, Set<UpstreamKey>>();
   readonly #owed = new Set<UpstreamKey>();
   readonly #counter = new BackendCounter();
+  /** All of these are followed. The graph gives the same set as long as it holds the same. */
+  #followed: ReadonlySet<UpstreamKey> | undefined;
 
   constructor(parts: EndpointRoadParts) {
     this.#parts = parts;
@@ -46,10 +49,12 @@ export class EndpointRoad {
     return this.#counter.of(upstreams);
   }
 
-  /** Follows these too; the data plane knows their endpoints when this returns. */
-  follow(upstreams: Iterable<UpstreamKey>): void {
+  /** Follows these too; the data plane knows their endpoints when this resolves. */
+  async follow(upstreams: ReadonlySet<UpstreamKey>, turns: Turns): Promise<void> {
+    if (upstreams === this.#followed) return;
     for (const upstream of upstreams) {
       if (this.#sent.has(upstream)) continue;
+      if (turns.isOver) await turns.next();
       this.#sent.set(upstream, undefined);
       const service = serviceOf(upstream);
       const siblings = this.#ofService.get(service);
@@ -57,6 +62,7 @@ export class EndpointRoad {
       else siblings.add(upstream);
       this.#send(upstream);
     }
+    this.#followed = upstreams;
   }
 
   /** The Service or its slices changed. */
@@ -69,8 +75,9 @@ export class EndpointRoad {
     for (const upstream of this.#owed) if (this.#sent.has(upstream)) this.#send(upstream);
   }
 
-  /** No rule names any other upstream: the data plane may forget the rest. */
+  /** No rule names any other upstream than these, all of which are followed: the data plane may forget the rest. */
   forgetAllBut(upstreams: ReadonlySet<UpstreamKey>): void {
+    if (upstreams.size === this.#sent.size) return;
     for (const upstream of this.#sent.keys()) if (!upstreams.has(upstream)) this.#forget(upstream);
   }
 

@@ -255,3 +255,108 @@ test("after the end none begins", async () => {
   await clock.pass(600_000);
   expect(told.writes).toBe(1);
 });
+
+describe("after a build", () => {
+  const withGame = (world: Pick<World, "source">): void => {
+    withChat(world);
+    world.source.put("WebSocketRoute", route("game"));
+  };
+  const editGame = ({ source }: Pick<World, "source">): void =>
+    source.put("WebSocketRoute", route("game", { to: "chat", rules: [] }));
+
+  test("the routes it changed have their word at once, and what went wrong with others is found soon after", async () => {
+    const world = await run(withGame);
+    await world.clock.pass(100);
+    written(world);
+    world.told.clobber("apps/chat", undefined);
+    editGame(world);
+    await settled();
+    expect(written(world)).toEqual(["apps/game"]);
+    await world.clock.pass(15_000);
+    expect(written(world)).toEqual(["apps/chat"]);
+  });
+
+  test("routes that were edited while a write is under way have their word when it is done", async () => {
+    const world = await run(withGame);
+    await world.clock.pass(100);
+    written(world);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.told.holdWrite = promise;
+    editGame(world);
+    await world.clock.pass(100);
+    world.source.put("WebSocketRoute", route("chat", { to: "gone" }));
+    await world.clock.pass(100);
+    resolve();
+    await settled();
+    expect(written(world)).toEqual(["apps/game", "apps/chat"]);
+  });
+
+  test("a route whose status cannot be written waits on, though another one was edited", async () => {
+    const world = await run((before) => {
+      withGame(before);
+      before.told.refusedRoutes.add("apps/chat");
+    });
+    await world.clock.pass(8_000);
+    const { writes } = world.told;
+    editGame(world);
+    world.source.tell({ kind: "statuses" });
+    await world.clock.pass(SOON_MS);
+    expect(world.told.writes).toBe(writes + 1);
+    world.told.refusedRoutes.clear();
+    await world.clock.pass(15_000);
+    expect(written(world)).toContain("apps/chat");
+  });
+
+  test("a change of counts that it brought goes at the pace of counts", async () => {
+    const world = await run((before) => {
+      withGame(before);
+      before.source.put("Service", service("game"));
+      before.source.put("EndpointSlice", slice("game", ["10.0.1.1", "10.0.1.2"]));
+      before.source.put("Service", service("big"));
+      before.source.put("EndpointSlice", slice("big", ["10.0.2.1", "10.0.2.2", "10.0.2.3"]));
+      before.source.put("Service", service("empty"));
+      // All upstreams are followed from the beginning, so that none brings a look of its own.
+      for (const to of ["big", "empty"]) before.source.put("WebSocketRoute", route(`also-${to}`, { to }));
+    });
+    await world.clock.pass(100);
+    written(world);
+    const sendGameTo = async (to: string, ms: number): Promise<void> => {
+      world.source.put("WebSocketRoute", route("game", { to }));
+      await world.clock.pass(100);
+      expect(written(world)).toEqual([]);
+      await world.clock.pass(ms);
+    };
+    await sendGameTo("empty", SOON_MS);
+    expect(world.told.patches.splice(0)).toMatchObject([{ route: "apps/game", backends: { ready: 0 } }]);
+    world.source.put("EndpointSlice", slice("chat", ["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
+    await world.clock.pass(SOON_MS);
+    expect(written(world)).toEqual(["apps/chat"]);
+    await sendGameTo("big", SOON_MS);
+    expect(world.told.patches).toMatchObject([{ route: "apps/game", backends: { ready: 3 } }]);
+  });
+
+  test("an edit does not put off the look that another change is due for", async () => {
+    const world = await run(withGame);
+    await world.clock.pass(100);
+    written(world);
+    world.source.put("EndpointSlice", slice("chat", []));
+    await world.clock.pass(100);
+    editGame(world);
+    await world.clock.pass(SOON_MS);
+    expect(written(world)).toEqual(["apps/game", "apps/chat"]);
+  });
+
+  test("an edit while hundreds of routes wait for their first word does not put them off", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const world = await run((before) => {
+      manyRoutes(250)(before);
+      before.told.holdWrite = promise;
+    });
+    await world.clock.pass(100);
+    world.source.put("WebSocketRoute", route("r0000", { to: "gone" }));
+    await world.clock.pass(100);
+    resolve();
+    await settled();
+    expect(new Set(written(world)).size).toBe(250);
+  });
+});

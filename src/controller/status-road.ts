@@ -1,4 +1,4 @@
-import type { NamespacedName, RouteGraph, RouteNode } from "../graph/index.ts";
+import { changedRoutes, type NamespacedName, type RouteGraph, type RouteNode } from "../graph/index.ts";
 import { type BackendCounts, differenceOf, diffStatus, type StatusDifference } from "../status/index.ts";
 import { CountPace } from "./count-pace.ts";
 import type { After, Log, StatusWriter } from "./types.ts";
@@ -27,15 +27,19 @@ const LONGEST_RETRY_MS = 60_000;
 const SOON_MS = 500;
 /** All is compared now and then though nothing happened: what was overlooked is put right some time. */
 const SLOW_LOOK_MS = 15_000;
+/** Whose statuses a look compares: all, or of those only that the graph says something else of than before. */
+type Look = "All" | "Changed";
+
 /** In one write, so that what is new need not wait for thousands of others. */
 const MOST_A_WRITE = 100;
 
 /**
  * Makes the statuses say what the newest graph and the endpoints mean, one write at a time and beside the loop: a slow
- * writer holds up no table. Each look compares everything with what stands, so it does not matter what was missed, who
- * wrote what stands, or how long another replica was the one to write. Conditions go at once, counts at a pace of their
- * own; a route whose status cannot be written waits for itself only. While the writer is not active nothing is
- * compared, and nothing is kept but the newest graph.
+ * writer holds up no table. After a build the routes are looked at that it changed; every other look, and there is one
+ * soon, compares everything with what stands, so it does not matter what was missed, who wrote what stands, or how long
+ * another replica was the one to write. Conditions go at once, counts at a pace of their own; a route whose status
+ * cannot be written waits for itself only. While the writer is not active nothing is compared, and nothing is kept but
+ * the newest graph.
  */
 export class StatusRoad {
   readonly #parts: StatusRoadParts;
@@ -43,7 +47,9 @@ export class StatusRoad {
   readonly #failed = new Map<NamespacedName, Failure>();
   #graph: RouteGraph | undefined;
   #isWriting = false;
-  #isLookDue = false;
+  #due: Look | undefined;
+  /** Routes that the graph says something else of than when they were looked at. */
+  readonly #changed = new Set<NamespacedName>();
   #isStopped = false;
   #lookAtMs = Infinity;
   #cancelLook: (() => void) | undefined;
@@ -53,16 +59,21 @@ export class StatusRoad {
     this.#pace = new CountPace(parts.now);
     parts.writer.onActive(() => {
       this.#failed.clear();
-      this.#look();
+      this.#look("All");
     });
   }
 
   /** After each build. */
   publish(graph: RouteGraph): void {
     if (this.#isStopped) return;
+    const before = this.#graph;
     this.#graph = graph;
-    this.#parts.writer.retain(graph.routes);
-    this.#look();
+    const { writer } = this.#parts;
+    writer.retain(graph.routes);
+    if (before === undefined) return this.#look("All");
+    if (!writer.isActive) return;
+    for (const route of changedRoutes(before.routes, graph.routes)) this.#changed.add(route);
+    if (this.#changed.size > 0) this.#look("Changed");
   }
 
   /** Counts, or what stands, may have changed. */
@@ -74,44 +85,64 @@ export class StatusRoad {
   stop(): void {
     this.#isStopped = true;
     this.#graph = undefined;
+    this.#changed.clear();
     this.#forgetLook();
   }
 
-  #look(): void {
-    if (this.#isWriting) this.#isLookDue = true;
-    else void this.#writeAll();
+  #look(look: Look): void {
+    if (this.#due !== "All") this.#due = look;
+    if (!this.#isWriting) void this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    this.#forgetLook();
-    do {
-      this.#isLookDue = false;
+    while (this.#due !== undefined) {
+      const look = this.#due;
+      this.#due = undefined;
+      if (look === "All") this.#forgetLook();
       try {
-        await this.#round();
+        await this.#round(look);
       } catch (error) {
         this.#parts.log.error({ err: error }, "statuses could not be compared; they will be looked at again");
         this.#lookWithin(SLOW_LOOK_MS);
       }
-    } while (this.#isLookDue);
+    }
     this.#isWriting = false;
   }
 
-  async #round(): Promise<void> {
+  async #round(look: Look): Promise<void> {
     const { writer, countOf, now } = this.#parts;
-    if (this.#graph === undefined || !writer.isActive) return;
-    const differences = diffStatus(this.#graph, (route) => writer.standing(route), countOf);
-    const writable = this.#notFailedLately(differences);
+    const routes = this.#takeRoutes(look);
+    if (routes === undefined) return;
+    const differences = diffStatus({ routes }, (route) => writer.standing(route), countOf);
+    const writable = this.#notFailedLately(differences, routes);
     const said = writable.filter(({ cause }) => cause === "Unsaid" || cause === "Conditions");
     // Whoever just wrote or edited a route waits for its first word; others have one already.
     said.sort((a, b) => Number(b.cause === "Unsaid") - Number(a.cause === "Unsaid"));
-    if (said.length > MOST_A_WRITE) this.#isLookDue = true;
-    const counts = this.#pace.take(said.length > 0 ? [] : writable.filter(({ cause }) => isOfCounts(cause)));
-    if (said.length > 0 && said.length < writable.length) this.#isLookDue = true;
+    const counted = writable.filter(({ cause }) => isOfCounts(cause));
+    const areCountsInTurn = look === "All" && said.length === 0;
+    const counts = this.#pace.take(areCountsInTurn ? counted : []);
+    const areCountsLeft = counted.length > 0 && !areCountsInTurn;
+    if (said.length > MOST_A_WRITE || (areCountsLeft && look === "All")) this.#due = "All";
     const patches = [...said.slice(0, MOST_A_WRITE), ...counts.due];
     if (patches.length > 0) await this.#write(patches);
-    this.#lookWithin(Math.min(counts.againMs ?? SLOW_LOOK_MS, SLOW_LOOK_MS));
+    this.#lookWithin(areCountsLeft ? SOON_MS : Math.min(counts.againMs ?? SLOW_LOOK_MS, SLOW_LOOK_MS));
     for (const { untilMs } of this.#failed.values()) this.#lookWithin(Math.max(0, untilMs - now()));
+  }
+
+  /** The routes to look at, as the newest graph has them; they count as looked at. undefined = nothing is to be. */
+  #takeRoutes(look: Look): RouteGraph["routes"] | undefined {
+    const all = this.#graph?.routes;
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    if (all === undefined || !this.#parts.writer.isActive) return undefined;
+    if (look === "All") return all;
+    return new Map(
+      changed.flatMap((route) => {
+        const node = all.get(route);
+        return node === undefined ? [] : [[route, node]];
+      }),
+    );
   }
 
   async #write(patches: readonly StatusDifference[]): Promise<void> {
@@ -135,10 +166,15 @@ export class StatusRoad {
     this.#failed.set(route, { failures: failures + 1, untilMs: this.#parts.now() + delayMs, generation });
   }
 
-  #notFailedLately(differences: readonly StatusDifference[]): readonly StatusDifference[] {
+  #notFailedLately(
+    differences: readonly StatusDifference[],
+    routes: RouteGraph["routes"],
+  ): readonly StatusDifference[] {
     if (this.#failed.size === 0) return differences;
     const differing = new Set(differences.map(({ route }) => route));
-    for (const route of this.#failed.keys()) if (!differing.has(route)) this.#failed.delete(route);
+    const isOver = (route: NamespacedName): boolean =>
+      routes.has(route) ? !differing.has(route) : this.#graph?.routes.has(route) !== true;
+    for (const route of this.#failed.keys()) if (isOver(route)) this.#failed.delete(route);
     const nowMs = this.#parts.now();
     return differences.filter(({ route, generation }) => {
       const failure = this.#failed.get(route);
@@ -155,7 +191,7 @@ export class StatusRoad {
     this.#lookAtMs = atMs;
     this.#cancelLook = after(delayMs, () => {
       this.#lookAtMs = Infinity;
-      this.#look();
+      this.#look("All");
     });
   }
 

@@ -1,34 +1,33 @@
+import type { BuildState } from "./build-state.ts";
 import type { ClassFacts } from "./classes.ts";
 import type { CompiledRoute, WithheldRoute } from "./compiled-route.ts";
 import type { GrantFacts } from "./grants.ts";
-import type { SettledHost } from "./hosts.ts";
 import type { RouteFacts } from "./route-facts.ts";
 import type { ServiceFacts } from "./service-facts.ts";
 import type { SliceFacts } from "./slice-facts.ts";
 import type { NamespacedName } from "./types.ts";
 
-/** A route object and what was made of it; no facts = it was never looked at, being of a class that is not ours. */
-interface KnownRoute {
+/** A route object and what it says. */
+interface ReadAhead {
   readonly object: unknown;
-  readonly className: string | undefined;
-  readonly facts: RouteFacts | undefined;
+  readonly facts: RouteFacts;
 }
 
 /**
- * What parsing and compiling made of each object, so that a build over unchanged objects only puts things together.
- * A source never changes an object in place, so the same object means the same.
+ * What parsing and compiling made of each object, and what the last build made of all, so that a build costs what
+ * changed. A source never changes an object in place, so the same object means the same.
  */
 export interface GraphCache {
   readonly services: WeakMap<object, ServiceFacts>;
   readonly slices: WeakMap<object, SliceFacts>;
   readonly classes: WeakMap<object, ClassFacts>;
   readonly grants: WeakMap<object, GrantFacts>;
-  /** Each route as the last build knew it, by name. */
-  readonly routes: Map<NamespacedName, KnownRoute>;
+  /** Routes that were read ahead; the next build empties it. */
+  readonly ahead: Map<NamespacedName, ReadAhead>;
   /** Of routes that refer to what they may not: what is served of them, by what would be without that. */
   readonly withheld: WeakMap<CompiledRoute, WithheldRoute>;
-  /** Hosts that several routes claim, as the last build settled them. */
-  readonly hosts: Map<string, SettledHost>;
+  /** What the last build left. undefined: there was none, or it failed half-way. */
+  last: BuildState | undefined;
 }
 
 /** An empty cache; its owner passes the same one to every build. */
@@ -38,8 +37,8 @@ export function newGraphCache(): GraphCache {
     slices: new WeakMap(),
     classes: new WeakMap(),
     grants: new WeakMap(),
-    routes: new Map(),
+    ahead: new Map(),
     withheld: new WeakMap(),
-    hosts: new Map(),
+    last: undefined,
   };
 }

@@ -7,6 +7,7 @@ import type { NamespacedName } from "./types.ts";
 
 /** What the table gets of a route. Routes whose objects did not change keep it, so it compares by identity. */
 export interface CompiledRoute {
+  readonly route: NamespacedName;
   readonly rules: readonly CompiledRule[];
   /** In order of precedence, as a host has them that no other route claims. */
   readonly ranked: readonly RankedEntry[];
@@ -41,7 +42,14 @@ export interface RouteToCompile {
 }
 
 /** A route that is not served. */
-export const NOTHING_COMPILED: CompiledRoute = { rules: [], ranked: [], entries: [], conflicts: [], upstreams: [] };
+export const NOTHING_COMPILED: CompiledRoute = {
+  route: "",
+  rules: [],
+  ranked: [],
+  entries: [],
+  conflicts: [],
+  upstreams: [],
+};
 
 /** The rules of a route and their entries, with every backendRef in them. */
 export function compileRoute({ name, createdMs, rules, upstreams }: RouteToCompile): CompiledRoute {
@@ -54,7 +62,7 @@ export function compileRoute({ name, createdMs, rules, upstreams }: RouteToCompi
       return { entry: { match, rule }, route: name, createdMs, ruleIndex, matchIndex, claims: claimsOf(match) };
     }),
   );
-  return assemble(compiled, ranked.toSorted(comparePrecedence));
+  return assemble(name, compiled, ranked.toSorted(comparePrecedence));
 }
 
 /**
@@ -79,11 +87,16 @@ export function withhold(
     const rule = rules[one.ruleIndex];
     return rule === undefined || !changed.has(one.ruleIndex) ? one : { ...one, entry: { ...one.entry, rule } };
   });
-  return { places: key, compiled: assemble(rules, ranked) };
+  return { places: key, compiled: assemble(whole.route, rules, ranked) };
 }
 
-function assemble(rules: readonly CompiledRule[], ranked: readonly RankedEntry[]): CompiledRoute {
+function assemble(
+  route: NamespacedName,
+  rules: readonly CompiledRule[],
+  ranked: readonly RankedEntry[],
+): CompiledRoute {
   return {
+    route,
     rules,
     ranked,
     entries: ranked.map(({ entry }) => entry),

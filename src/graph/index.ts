@@ -6,6 +6,7 @@
  */
 export { buildRouteGraph, upstreamsOfService } from "./build.ts";
 export { type GraphCache, newGraphCache } from "./cache.ts";
-export { diffHosts } from "./diff.ts";
+export { changedRoutes, diffHosts } from "./diff.ts";
 export { resolveEndpoints } from "./endpoints.ts";
+export { readAhead } from "./read-ahead.ts";
 export type * from "./types.ts";

@@ -1,4 +1,3 @@
-import type { UpstreamKey } from "../routing/index.ts";
 import type { GraphCache } from "./cache.ts";
 import { type CompiledRoute, type RefPlace, withhold } from "./compiled-route.ts";
 import { type Grants, readGrants } from "./grants.ts";
@@ -20,12 +19,12 @@ export interface FollowedRoute {
   readonly faults: readonly RefFault[];
   /** Without the backendRefs that the route may not make. */
   readonly compiled: CompiledRoute;
+  /** Those that it may make, whether or not they lead anywhere. */
+  readonly named: readonly BackendRef[];
 }
 
-/** Follows the backendRefs of one build to Services and remembers what was named, found or not. */
+/** Follows the backendRefs of one build to Services. */
 export class References {
-  readonly upstreams = new Set<UpstreamKey>();
-  readonly upstreamsOf = new Map<NamespacedName, UpstreamKey[]>();
   readonly #snapshot: ClusterSnapshot;
   readonly #services: ReadonlyMap<NamespacedName, unknown>;
   readonly #options: GraphOptions;
@@ -43,16 +42,18 @@ export class References {
   follow({ namespace, backendRefs, compiled }: RouteFacts): FollowedRoute {
     const faults: RefFault[] = [];
     const forbidden: RefPlace[] = [];
+    const named: BackendRef[] = [];
     for (const ref of backendRefs) {
       const isPermitted = ref.namespace === namespace || this.#isGranted(namespace, ref);
-      if (!isPermitted) forbidden.push(ref);
+      if (isPermitted) named.push(ref);
+      else forbidden.push(ref);
       const fault = isPermitted ? this.#lookUp(ref) : refNotPermitted({ ...ref, fromNamespace: namespace });
       if (fault !== undefined) faults.push(fault);
     }
-    if (forbidden.length === 0) return { faults, compiled };
+    if (forbidden.length === 0) return { faults, compiled, named: backendRefs };
     const withheld = withhold(compiled, forbidden, this.#cache.withheld.get(compiled));
     this.#cache.withheld.set(compiled, withheld);
-    return { faults, compiled: withheld.compiled };
+    return { faults, compiled: withheld.compiled, named };
   }
 
   #isGranted(fromNamespace: string, { namespace, name }: BackendRef): boolean {
@@ -61,8 +62,7 @@ export class References {
   }
 
   /** What is wrong with the reference; undefined = nothing. */
-  #lookUp({ field, service, port, upstream }: BackendRef): RefFault | undefined {
-    this.#note(service, upstream);
+  #lookUp({ field, service, port }: BackendRef): RefFault | undefined {
     const object = this.#services.get(service);
     if (object === undefined) return backendNotFound(field, service);
     const facts = remembered(this.#cache.services, object, () => readService(object));
@@ -71,13 +71,5 @@ export class References {
     if (findPort(facts, port) !== undefined) return undefined;
     const ports = facts.ports.map((known) => (known.name === "" ? `${known.port}` : `${known.port} (${known.name})`));
     return portNotFound({ field, service, port, ports });
-  }
-
-  #note(service: NamespacedName, upstream: UpstreamKey): void {
-    const before = this.upstreams.size;
-    if (this.upstreams.add(upstream).size === before) return;
-    const known = this.upstreamsOf.get(service);
-    if (known === undefined) this.upstreamsOf.set(service, [upstream]);
-    else known.push(upstream);
   }
 }

@@ -54,6 +54,8 @@ export function dial(
     if (isSettled) return false;
     isSettled = true;
     options.wheel.cancel(timer);
+    // Nothing of a dial stays with the socket, which may live for days.
+    socket.on("error", ignoreError).off("error", onError).off("close", onClose).off("connect", onConnect);
     return true;
   };
   const fail = (failure: "refused" | "timeout", reason: string): void => {
@@ -61,20 +63,23 @@ export function dial(
     socket.destroy();
     done({ failure, reason });
   };
-  const timer = options.wheel.schedule(options.timeoutMs, () => fail("timeout", "no answer in time"));
-  // Stays for the life of the socket: whoever takes it over adds a listener of his own.
-  socket.on("error", (error: NodeJS.ErrnoException) => {
+  const onError = (error: NodeJS.ErrnoException): void => {
     const code = error.code ?? error.message;
     fail(code === "ETIMEDOUT" ? "timeout" : "refused", code);
-  });
-  socket.once("close", () => fail("refused", "closed"));
-  socket.once("connect", () => {
+  };
+  const onClose = (): void => fail("refused", "closed");
+  const onConnect = (): void => {
     if (settle()) done({ socket });
-  });
+  };
+  const timer = options.wheel.schedule(options.timeoutMs, () => fail("timeout", "no answer in time"));
+  socket.on("error", onError).on("close", onClose).on("connect", onConnect);
   return () => {
     if (settle()) socket.destroy();
   };
 }
+
+/** Stays for the life of the socket: whoever takes it over adds a listener of his own. */
+function ignoreError(): void {}
 
 /** The reason is for the client where it is about what was configured; what the system says is not. */
 export function dialAnswer(failure: DialFailure, reason: string): DialAnswer {

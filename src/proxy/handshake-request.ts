@@ -18,7 +18,7 @@ const KEY = /^[A-Za-z0-9+/]{22}==$/;
  * Whether the request asks for WebSocket: Upgrade lists it, Connection has the option, HTTP/1.1. An Upgrade to anything
  * else, one that Connection does not name, and one in HTTP/1.0 are ignored (RFC 9110 7.8): the request is a plain one.
  */
-export function asksForWebSocket(fields: RequestFields, httpVersion: string): boolean {
+export function asksForWebSocket(fields: Pick<RequestFields, "upgrade" | "connection">, httpVersion: string): boolean {
   if (fields.upgrade.length === 0 || httpVersion === "1.0") return false;
   return namesToken(fields.upgrade, "websocket") && hasUpgradeOption(fields.connection);
 }

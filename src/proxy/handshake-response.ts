@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { hasUpgradeOption } from "./field-names.ts";
 import { namesToken } from "./field-syntax.ts";
 import { extensionNames } from "./handshake-request.ts";
@@ -20,7 +20,7 @@ const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** The Sec-WebSocket-Accept that answers a key (RFC 6455 4.2.2). */
 export function acceptOf(key: string): string {
-  return createHash("sha1").update(`${key}${ACCEPT_GUID}`).digest("base64");
+  return hash("sha1", `${key}${ACCEPT_GUID}`, "base64");
 }
 
 /**

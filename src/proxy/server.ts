@@ -6,13 +6,12 @@ import type { Backend, Balancer, Lease } from "../upstream/index.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { BackendPools } from "./backend-pools.ts";
 import { ClientConnection, headFault, parserFault, type Turn } from "./connections.ts";
-import { type DataPath, DEFAULT_LIMITS, pairsOf, type ProxyLimits, tellRefused } from "./data-path.ts";
+import { type DataPath, DEFAULT_LIMITS, type ProxyLimits, tellRefused } from "./data-path.ts";
 import type { ForbiddenCheck, OwnListener } from "./forbidden-targets.ts";
 import { asksForWebSocket } from "./handshake-request.ts";
 import { LiveRules } from "./live-rules.ts";
 import { PlainExchange } from "./plain-http.ts";
 import { refuseSocket } from "./refuse.ts";
-import { readFields } from "./request-fields.ts";
 import type { Decider, ProxyObserver, TunnelContext } from "./types.ts";
 import { type OpenedTunnel, UpgradeHandshake } from "./upgrade.ts";
 
@@ -289,6 +288,19 @@ export class ProxyServer {
 
 /** As the decision will see it; everything else with an Upgrade header is a plain request (RFC 9110 7.8). */
 function isWebSocketUpgrade(request: IncomingMessage): boolean {
-  const read = readFields(pairsOf(request.rawHeaders));
-  return read.ok && asksForWebSocket(read.fields, request.httpVersion);
+  const { rawHeaders, httpVersion } = request;
+  return asksForWebSocket(
+    { upgrade: rawValues(rawHeaders, "upgrade"), connection: rawValues(rawHeaders, "connection") },
+    httpVersion,
+  );
+}
+
+/** Every value under a name (lower case), of name, value, name, value ... */
+function rawValues(raw: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const received = raw[i] as string;
+    if (received.length === name.length && received.toLowerCase() === name) values.push(raw[i + 1] as string);
+  }
+  return values;
 }

@@ -138,23 +138,23 @@ export class UpgradeHandshake {
     const { maxHeadBytes } = this.#path.limits;
     this.#stopBackend = () => socket.destroy();
     try {
-      sendHandshake(socket, decision.head, { maxHeadBytes }, (answer) => this.#onAnswer(decision, answer));
+      sendHandshake(socket, decision.head, { maxHeadBytes }, (answer) => this.#onAnswer(decision, socket, answer));
     } catch (error) {
-      // Node refuses to write what it would not have read.
+      // A head that cannot be written.
       this.refuse("HF_BAD_REQUEST", textOf(error));
     }
   }
 
-  #onAnswer(decision: TunnelDecision, answer: HandshakeAnswer): void {
+  #onAnswer(decision: TunnelDecision, backend: Socket, answer: HandshakeAnswer): void {
     if (this.#isOver) return;
     if (answer.kind === "failed") this.refuse(answer.code, answer.detail);
     else if (answer.kind === "refused") this.#passRefusal(decision, answer.response);
-    else this.#switch(decision, answer);
+    else this.#switch(decision, backend, answer);
   }
 
-  #switch(decision: TunnelDecision, answer: Extract<HandshakeAnswer, { kind: "switched" }>): void {
+  #switch(decision: TunnelDecision, backend: Socket, answer: Extract<HandshakeAnswer, { kind: "switched" }>): void {
     const { rule } = decision.entry;
-    const check = checkSwitch(decision.offered, pairsOf(answer.response.rawHeaders), this.#shape(rule));
+    const check = checkSwitch(decision.offered, answer.headers, this.#shape(rule));
     if (!check.ok) return this.refuse("HF_BAD_SWITCH", check.detail);
     const lease = this.#lease;
     const policy = this.#policy;
@@ -168,7 +168,7 @@ export class UpgradeHandshake {
     socket.write(formatHead(101, "Switching Protocols", check.headers), "latin1");
     this.#around.onOpened({
       client: { socket, early: this.#early.take() },
-      backend: { socket: answer.socket, early: answer.early },
+      backend: { socket: backend, early: answer.early },
       policy,
       rule,
       lease,

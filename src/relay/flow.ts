@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { encodeClose } from "./close-frame.ts";
 import { FrameTracker } from "./frame-tracker.ts";
+import type { ReadPage } from "./read-page.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 
 /** How long a planned end waits for a message boundary, then for a frame boundary. */
@@ -35,6 +36,8 @@ export interface FlowOptions {
   readonly source: Socket;
   readonly sink: Socket;
   readonly owner: FlowOwner;
+  /** Shared by all flows of a relay. */
+  readonly page: ReadPage;
   readonly wheel: TimerWheel;
   /** 0 to below 1; for the keys of frames to a backend. */
   readonly random: () => number;
@@ -58,6 +61,7 @@ export class Flow {
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #owner: FlowOwner;
+  readonly #page: ReadPage;
   readonly #wheel: TimerWheel;
   readonly #random: () => number;
   #state: FlowState = "open";
@@ -77,6 +81,7 @@ export class Flow {
     this.#source = options.source;
     this.#sink = options.sink;
     this.#owner = options.owner;
+    this.#page = options.page;
     this.#wheel = options.wheel;
     this.#random = options.random;
   }
@@ -97,7 +102,12 @@ export class Flow {
     return this.#state === "finished";
   }
 
-  /** Takes bytes of the source. The hot path. */
+  /** Takes what the source has just read into the page. */
+  read(size: number): void {
+    this.push(this.#page.take(size));
+  }
+
+  /** Takes bytes of the source, which may be others after it returns. The hot path. */
   push(chunk: Uint8Array): void {
     this.bytes += chunk.length;
     this.#owner.noteActivity();
@@ -167,7 +177,7 @@ export class Flow {
   }
 
   #forward(chunk: Uint8Array): void {
-    if (this.#sink.write(chunk)) return;
+    if (this.#page.writeTo(this.#sink, chunk)) return;
     this.#isPaused = true;
     this.#source.pause();
   }
@@ -209,7 +219,7 @@ export class Flow {
    */
   #holdClose(chunk: Uint8Array, from: number): void {
     const end = this.tracker.trackTo("message", chunk, from);
-    this.#heldClose.push(chunk.subarray(from, end));
+    this.#heldClose.push(chunk.slice(from, end));
     if (this.tracker.isOpaque) return this.finish();
     if (!this.tracker.hasClose) return;
     const code = this.tracker.closeCode;

@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from "./close-codes.ts";
 import { Flow, type FlowOwner, LINGER_MS } from "./flow.ts";
+import type { ReadPage } from "./read-page.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 import type { EndCause, PolicyRef, Side, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
@@ -18,6 +19,9 @@ export interface TunnelSurroundings<Context> {
   readonly wheel: TimerWheel;
   readonly now: () => number;
   readonly random: () => number;
+  readonly page: ReadPage;
+  /** What sockets read into: the page, or a buffer that Node makes for each read. */
+  readonly reading: "page" | "stream";
   /** Both sockets are closed and nothing of the tunnel is left. */
   readonly onEnd: (tunnel: LiveTunnel<Context>, end: TunnelEnd) => void;
 }
@@ -52,7 +56,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   #settleTimer: TimerHandle | undefined = undefined;
 
   constructor(join: Join<Context>, surroundings: TunnelSurroundings<Context>) {
-    const { wheel, random } = surroundings;
+    const { wheel, random, page } = surroundings;
     const client = join.client.socket;
     const backend = join.backend.socket;
     this.#surroundings = surroundings;
@@ -63,12 +67,13 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#policyRef = join.policy;
     this.#policy = join.policy.current;
     this.#jitter = random();
-    this.#up = new Flow({ from: "client", source: client, sink: backend, owner: this, wheel, random });
-    this.#down = new Flow({ from: "backend", source: backend, sink: client, owner: this, wheel, random });
+    this.#up = new Flow({ from: "client", source: client, sink: backend, owner: this, page, wheel, random });
+    this.#down = new Flow({ from: "backend", source: backend, sink: client, owner: this, page, wheel, random });
     this.#client = { socket: client, reads: this.#up, writes: this.#down, owner: this };
     this.#backend = { socket: backend, reads: this.#down, writes: this.#up, owner: this };
-    takeSeat(this.#client);
-    takeSeat(this.#backend);
+    const into = surroundings.reading === "page" ? page.buffer : undefined;
+    takeSeat(this.#client, into);
+    takeSeat(this.#backend, into);
   }
 
   /** Early bytes first, then the sockets flow. Apart from the constructor, since an end may come of it. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Flow } from "./flow.ts";
+import { readInto } from "./read-into.ts";
 
 /** What a tunnel's socket carries, so that one set of listeners serves all tunnels without a closure. */
 export interface Seat {
@@ -25,6 +26,12 @@ function onData(this: SeatedSocket, chunk: Uint8Array): void {
   this[SEAT]?.reads.push(chunk);
 }
 
+/** Always goes on reading: whoever wants a rest pauses the socket. */
+function onRead(this: Socket, size: number): boolean {
+  (this as SeatedSocket)[SEAT]?.reads.read(size);
+  return true;
+}
+
 function onDrain(this: SeatedSocket): void {
   this[SEAT]?.writes.sinkDrained();
 }
@@ -42,13 +49,15 @@ function onClose(this: SeatedSocket): void {
   seat?.owner.socketClosed(seat);
 }
 
-export function takeSeat(seat: Seat): void {
+/** `into`: the buffer that the socket reads into from now on; undefined = each read has one of its own. */
+export function takeSeat(seat: Seat, into: Uint8Array | undefined): void {
   const socket: SeatedSocket = seat.socket;
   socket.on("error", onError);
   socket[SEAT] = seat;
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   socket.on("data", onData).on("drain", onDrain).on("end", onEnd).on("close", onClose);
+  if (into !== undefined) readInto(socket, into, onRead);
 }
 
 export function leaveSeat(seat: Seat): void {

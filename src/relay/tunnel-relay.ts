@@ -1,3 +1,4 @@
+import { ReadPage } from "./read-page.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { PolicyRef, Relay, Side, Tunnel, TunnelEndListener } from "./types.ts";
@@ -9,6 +10,8 @@ export interface TunnelRelayOptions<Context> {
   readonly now: () => number;
   /** 0 to below 1. For jitter and for the mask keys of our frames to backends. */
   readonly random: () => number;
+  /** `stream` reads as any Node program does; for comparison, and for Nodes that allow nothing else. Default `page`. */
+  readonly reading?: "page" | "stream";
   readonly onEnd: TunnelEndListener<Context>;
 }
 
@@ -17,11 +20,13 @@ class TunnelRelay<Context> implements Relay<Context> {
   readonly #surroundings: TunnelSurroundings<Context>;
 
   constructor(options: TunnelRelayOptions<Context>) {
-    const { wheel, now, random, onEnd } = options;
+    const { wheel, now, random, reading = "page", onEnd } = options;
     this.#surroundings = {
       wheel,
       now,
       random,
+      page: new ReadPage(),
+      reading,
       onEnd: (tunnel, end) => {
         this.#tunnels.delete(tunnel);
         if (this.#tunnels.size === 0) wheel.releaseClock();

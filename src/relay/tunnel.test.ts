@@ -3,24 +3,31 @@ import { createTunnelRelay, TimerWheel } from "./index.ts";
 import { type RelayFactory, relayContract } from "./relay.contract.ts";
 import { BINARY, frame, NO_LIMITS, Stage, socketPair, until } from "./relay-stage.contract.ts";
 
-const inTypeScript: RelayFactory = ({ random, onEnd }) => {
-  const clock = { ms: 1_000_000 };
-  const now = () => clock.ms;
-  const wheel = new TimerWheel({ now });
-  return {
-    relay: createTunnelRelay<string>({ wheel, now, random, onEnd }),
-    advance: (ms) => {
-      clock.ms += ms;
-      wheel.advance(clock.ms);
-    },
-    pendingTimers: () => wheel.size,
+const reading =
+  (from: "page" | "stream"): RelayFactory =>
+  ({ random, onEnd }) => {
+    const clock = { ms: 1_000_000 };
+    const now = () => clock.ms;
+    const wheel = new TimerWheel({ now });
+    return {
+      relay: createTunnelRelay<string>({ wheel, now, random, reading: from, onEnd }),
+      advance: (ms) => {
+        clock.ms += ms;
+        wheel.advance(clock.ms);
+      },
+      pendingTimers: () => wheel.size,
+    };
   };
-};
+
+const inTypeScript = reading("page");
+const asStream = reading("stream");
 
 relayContract("the relay in TypeScript", inTypeScript);
+relayContract("the relay in TypeScript, reading as a stream", asStream);
 
 test("what was read of a backend before it broke reaches a client that was slow", async () => {
-  const stage = new Stage(inTypeScript);
+  // Only a stream reads ahead of what it could write.
+  const stage = new Stage(asStream);
   const { client, backend, near, tunnel } = await stage.join();
   client.socket.pause();
   const payload = Buffer.alloc(1_000);

@@ -1,0 +1,33 @@
+import { type CompiledEntry, type CompiledMatch, ruleId, upstreamKey } from "../../src/routing/index.ts";
+
+export interface EntryOptions {
+  /** The route's name; its only backend is a Service of that name. */
+  readonly name: string;
+  readonly match?: Partial<CompiledMatch>;
+}
+
+/** One entry as the graph compiles it, with the defaults of a rule. */
+export function entryOf({ name, match }: EntryOptions): CompiledEntry {
+  const route = `apps/${name}`;
+  return {
+    match: { path: { type: "PathPrefix", value: "/" }, headers: [], queryParams: [], subprotocols: [], ...match },
+    rule: {
+      id: ruleId(route, "main"),
+      route,
+      rule: "main",
+      backends: [{ upstream: upstreamKey("apps", name, 80), weight: 1 }],
+      rewrite: undefined,
+      requestHeaders: undefined,
+      responseHeaders: undefined,
+      policy: {
+        plainHTTP: "Forward",
+        handshakeMs: 10_000,
+        responseHeadersMs: 60_000,
+        requestMs: 0,
+        idleMs: 3_600_000,
+        lifetimeMs: 0,
+        lifetimeJitterPercent: 0,
+      },
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { type CompiledRule, type Endpoint, ruleId, type UpstreamKey, upstreamKey } from "../../src/routing/index.ts";
+import { type BackendId, UpstreamRegistry } from "../../src/upstream/index.ts";
+import type { Scenario, Work } from "./scenario.ts";
+
+const LEASES = 10_000;
+const CHAT = upstreamKey("apps", "chat", 80);
+const CANARY = upstreamKey("apps", "canary", 80);
+const NONE: ReadonlySet<BackendId> = new Set();
+
+function endpoints(count: number, net: number): readonly Endpoint[] {
+  return Array.from({ length: count }, (_, n) => ({
+    address: `10.${net}.${n >> 8}.${n & 255}`,
+    port: 8_000 + net,
+    podUid: `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`,
+    ready: true,
+    serving: true,
+    terminating: false,
+  }));
+}
+
+/** The sum of the ports tells how often each upstream was chosen. */
+function leasing(weights: readonly (readonly [UpstreamKey, number])[], backends: number, portSum: number): Work {
+  const registry = new UpstreamRegistry({ random: () => 0 });
+  registry.setEndpoints(CHAT, endpoints(backends, 1));
+  registry.setEndpoints(CANARY, endpoints(backends, 2));
+  const rule: Pick<CompiledRule, "id" | "backends"> = {
+    id: ruleId("apps/chat", "main"),
+    backends: weights.map(([upstream, weight]) => ({ upstream, weight })),
+  };
+  return {
+    run: () => {
+      let ports = 0;
+      for (let n = 0; n < LEASES; n++) {
+        const lease = registry.acquire(rule, NONE);
+        if (lease === undefined) return -1;
+        lease.opened();
+        ports += lease.backend.port;
+        lease.release("closed");
+      }
+      return ports;
+    },
+    expected: portSum,
+  };
+}
+
+/** Acquire, opened and release. */
+export function scenarios(): readonly Scenario[] {
+  const scenario = (name: string, setup: () => Work): Scenario => ({ name, unit: "µs", units: LEASES, setup });
+  const single = [1, 10, 1_000].map((backends) =>
+    scenario(`lease, ${backends.toLocaleString("en")} ${backends === 1 ? "backend" : "backends"}`, () =>
+      leasing([[CHAT, 1]], backends, LEASES * 8_001),
+    ),
+  );
+  const weighted = scenario("lease, two upstreams of 10, weights 9 and 1", () =>
+    leasing(
+      [
+        [CHAT, 9],
+        [CANARY, 1],
+      ],
+      10,
+      LEASES * 8_001 + LEASES / 10,
+    ),
+  );
+  return [...single, weighted];
+}

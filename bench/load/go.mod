@@ -1,0 +1,3 @@
+module holdfast.dev/bench/load
+
+go 1.24

@@ -1,0 +1,46 @@
+import type { Socket } from "node:net";
+
+/** As much as libuv would read at once. */
+const PAGE_BYTES = 64 * 1024;
+/** A slow sink holds a page for a chunk; for a small chunk a small one. */
+const SMALL_PAGE_BYTES = 4 * 1024;
+
+/**
+ * Where all sockets of a relay read into, and where what was read lies while it is written. Node would allocate 64 KiB
+ * for every read; under load most of a relay's time then goes into garbage collection and page faults.
+ *
+ * Bytes are moved once, from the page that sockets read into (the kernel may fill it at any time) to one that a sink can
+ * hold on to. Nearly always the kernel takes the whole chunk at once and that page serves for the next one.
+ */
+export class ReadPage {
+  /** For sockets to read into. Holds what was read until the next read of any of them. */
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  #large: Buffer = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  #small: Buffer = Buffer.allocUnsafeSlow(SMALL_PAGE_BYTES);
+
+  /** The first `size` bytes of what was read. Good until the next `take`, unless it went to a sink by `writeTo`. */
+  take(size: number): Uint8Array {
+    const page = size <= SMALL_PAGE_BYTES ? this.#small : this.#large;
+    this.buffer.copy(page, 0, 0, size);
+    return page.subarray(0, size);
+  }
+
+  /** Writes a chunk, from `take` or from elsewhere; what the sink does not get rid of at once stays as it is. */
+  writeTo(sink: Socket, chunk: Uint8Array): boolean {
+    if (!this.#holds(chunk)) return sink.write(chunk);
+    // Behind bytes that wait already it would wait as well: a copy of its own size, not a whole page.
+    if (sink.writableLength > 0) return sink.write(Buffer.from(chunk));
+    const isBelowMark = sink.write(chunk);
+    if (sink.writableLength > 0) this.#giveAway(chunk);
+    return isBelowMark;
+  }
+
+  #holds(chunk: Uint8Array): boolean {
+    return chunk.buffer === this.#small.buffer || chunk.buffer === this.#large.buffer;
+  }
+
+  #giveAway(chunk: Uint8Array): void {
+    if (chunk.buffer === this.#small.buffer) this.#small = Buffer.allocUnsafeSlow(SMALL_PAGE_BYTES);
+    else this.#large = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  }
+}
