@@ -1,11 +1,12 @@
 /**
  * Holdfast beside NGINX, HAProxy and http-proxy-3, in interleaved rounds.
- *   npm run bench              three rounds, about a quarter of an hour
+ *   npm run bench              three rounds and the live changes, about 25 minutes
  *   npm run bench -- --quick   two minutes
  *   npm run bench -- --help
  * Prints tables, and writes JSON with every result, a Markdown table and a plot to bench/results. Absolute figures hold
  * for one machine and one run: read the ratios to NGINX. Ends with 1 when a measurement failed or had errors.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,7 +66,14 @@ async function compare(options: Options): Promise<number> {
   const outcome = await runRounds(plan, say);
   const versions = new Map<PeerName, string>([...found].map(([{ name }, version]) => [name, version]));
   report({ options: { ...options, effort }, scenarios: planned, versions, pins: held, began, outcome }, say);
-  return outcome.failures.length === 0 ? 0 : 1;
+  const isLiveSound = !options.isWhole || liveChanges(options);
+  return outcome.failures.length === 0 && isLiveSound ? 0 : 1;
+}
+
+/** How fast changes go live and what tunnels feel of them: of Holdfast alone, since the others restart or reload. */
+function liveChanges({ isQuick }: Options): boolean {
+  const args = [join(import.meta.dirname, "live.ts"), ...(isQuick ? ["--quick"] : [])];
+  return spawnSync(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] }).status === 0;
 }
 
 for (const [signal, code] of [

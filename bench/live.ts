@@ -17,8 +17,8 @@ import { type Quantiles, quantiles } from "./quantiles.ts";
 
 const isQuick = process.argv.includes("--quick");
 const ROUTES = isQuick ? 1_000 : 5_000;
-const REPEATS = isQuick ? 15 : 50;
-const STORM_SECONDS = isQuick ? 8 : 20;
+const REPEATS = isQuick ? 8 : 50;
+const STORM_SECONDS = isQuick ? 4 : 20;
 const RELOAD_EVERY_MS = 4_000;
 const HOST = "probe.example.com";
 

@@ -1,11 +1,13 @@
 /**
- * Gets what the tests need beyond npm packages: a browser, an API server and its friends, what images are made with, a
- * network namespace. Debian's packages are installed when this runs as root and apt-get is there; Go binaries are built
- * once per machine. What cannot be had is said by name, and the tests that need it are skipped by name; with CI=true it
- * is an error.
+ * Gets what the tests need beyond npm packages: a browser, an API server and its friends, what images are made with, the
+ * proxies of the benchmark, a network namespace. Debian's packages are installed when this runs as root and apt-get is
+ * there; Go binaries are built once per machine. What cannot be had is said by name, and the tests that need it are
+ * skipped by name; with CI=true it is an error.
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { installPrograms } from "../bench/peers/debian-packages.ts";
+import { findProgram } from "../bench/peers/programs.ts";
 import { lacks, missingTools } from "../test/cluster/fixtures/cluster-tools.ts";
 import { whyNoNamespace } from "../test/cluster/fixtures/network-namespace.ts";
 import { whyNoImages } from "../test/cluster/images/image.ts";
@@ -17,6 +19,9 @@ interface DebianPackage {
   readonly name: string;
   readonly isMissing: () => boolean;
 }
+
+/** Holdfast is measured beside these; how they are started is tested. */
+const BENCH_PEERS = ["nginx", "haproxy"];
 
 const lacksCommand = (command: string) => (): boolean => spawnSync(command, ["--help"]).error !== undefined;
 
@@ -50,6 +55,10 @@ function* shortcomings(): Generator<string> {
   if (noNamespace !== undefined) yield `no network namespace: ${noNamespace} (cluster tests)`;
   if (lacksCommand("openssl")()) yield "no openssl: install it (cluster tests)";
   yield* clusterShortcomings();
+  for (const peer of BENCH_PEERS) {
+    if (findProgram(peer) === undefined) yield `no ${peer}: install it (the tests of the benchmark that need it)`;
+  }
+  if (findProgram("go") === undefined) yield "no go: install Go (the tests of the load generator)";
   const noImages = whyNoImages();
   if (noImages !== undefined) yield `no images: ${noImages} (image tests)`;
   else if (!runs("images/images.sh", "setup")) yield "no images: images.sh setup failed, see above (image tests)";
@@ -68,6 +77,7 @@ function* clusterShortcomings(): Generator<string> {
 }
 
 installPackages();
+await installPrograms(BENCH_PEERS, (words) => console.log(`setup: ${words}`));
 const found = [...shortcomings()];
 for (const shortcoming of found) console.log(`setup: ${shortcoming}`);
 if (found.length === 0) console.log("setup: everything is there");

@@ -10,7 +10,7 @@ export interface LogSinkOptions {
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
 /** Lines are gathered so long: each write costs a walk to another thread and back, which thousands per second feel. */
-const GATHER_MS = 10;
+const GATHER_MS = 50;
 /** A full pipe says EAGAIN and never that it has room again. */
 const RETRY_MS = 50;
 /** How long the end of the process waits for a reader that has stopped reading. */
@@ -99,7 +99,9 @@ export class LogSink {
       if (isBusy(error)) return void setTimeout(() => this.#writeSome({ bytes, lines }), RETRY_MS).unref();
       if (error !== null) return this.#failed(error, lines);
       if (written < bytes.length) return this.#writeSome({ bytes: bytes.subarray(written), lines });
-      this.#writeNext();
+      this.#underWay = undefined;
+      if (this.#waitingBytes >= MAX_CHUNK_BYTES) this.#writeNext();
+      else if (this.#waitingBytes > 0) this.#writeSoon();
     });
   }
 

@@ -11,7 +11,7 @@ export type HandshakeAnswer =
   | {
       readonly kind: "switched";
       readonly headers: readonly HeaderPair[];
-      /** Read behind the head; the socket is paused. */
+      /** Read behind the head. What comes next is lost to whoever does not listen by the end of this turn. */
       readonly early: Buffer;
     }
   | { readonly kind: "refused"; readonly response: IncomingMessage }
@@ -29,7 +29,7 @@ interface Exchange {
  * interim answers (1xx other than 101) are passed over. Throws a TypeError for a head that cannot be written.
  *
  * The everyday 101 is read here; Node's HTTP client, which costs more than all the rest of a handshake, sees only the
- * answers that are anything else.
+ * answers that are anything else, or in pieces.
  */
 export function sendHandshake(
   socket: Socket,
@@ -44,18 +44,16 @@ export function sendHandshake(
 
 function awaitSwitch(exchange: Exchange): void {
   const { socket, maxHeadBytes, done } = exchange;
-  let received: Buffer | undefined;
   const letGo = (): void => {
-    socket.pause();
     socket.off("data", onData).off("end", onGone).off("error", onGone).off("close", onGone);
   };
   const onData = (chunk: Buffer): void => {
-    received = received === undefined ? chunk : Buffer.concat([received, chunk]);
-    const reading = readSwitchHead(received, maxHeadBytes);
-    if (reading.kind === "partial") return;
     letGo();
-    if (reading.kind === "other") parseWhole(exchange, received);
-    else done({ kind: "switched", headers: reading.headers, early: received.subarray(reading.size) });
+    const head = readSwitchHead(chunk, maxHeadBytes);
+    if (head === undefined) {
+      socket.pause();
+      parseWhole(exchange, chunk);
+    } else done({ kind: "switched", headers: head.headers, early: chunk.subarray(head.size) });
   };
   const onGone = (error?: NodeJS.ErrnoException | boolean): void => {
     letGo();
@@ -65,7 +63,7 @@ function awaitSwitch(exchange: Exchange): void {
   socket.on("data", onData).on("end", onGone).on("error", onGone).on("close", onGone);
 }
 
-/** Gives the whole answer, from its first byte, to Node's strict parser. */
+/** Gives the whole answer, from its first byte, to Node's strict parser; it may have come in part only. */
 function parseWhole({ socket, head, maxHeadBytes, done }: Exchange, received: Buffer): void {
   let isDone = false;
   const settle = (answer: HandshakeAnswer): void => {

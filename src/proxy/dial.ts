@@ -23,9 +23,6 @@ export interface DialOptions {
   readonly isForbidden: ForbiddenCheck | undefined;
 }
 
-/** TCP's own probes find a peer whose machine is gone, at no cost to the tunnel. */
-const TCP_KEEPALIVE_MS = 60_000;
-
 /**
  * Opens a connection, unless the target is forbidden; `done` is called once, later than this returns, unless the
  * returned function has given the attempt up before. The socket stays half-open when the backend ends its half, and its
@@ -46,8 +43,6 @@ export function dial(
     port: target.port,
     allowHalfOpen: true,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
   });
   let isSettled = false;
   const settle = (): boolean => {

@@ -27,10 +27,9 @@ export class EarlyBytes {
     else socket.resume();
   }
 
-  /** Stops reading and gives everything up to here, in order; the socket is left paused. */
+  /** Gives everything up to here, in order. Whoever takes it has to listen before this turn of the event loop ends. */
   take(): Buffer {
     this.stop();
-    this.#socket.pause();
     const [only] = this.#chunks;
     return only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
   }

@@ -75,7 +75,18 @@ export function isHoldfastName(name: string): boolean {
  * interfaces read `X_Forwarded_For` as `X-Forwarded-For`, so that spelling is dropped as well.
  */
 export function isClaimOfOrigin(name: string): boolean {
-  const dashed = name.includes("_") ? name.replaceAll("_", "-") : name;
+  switch (name.charCodeAt(0)) {
+    case 0x66: // f
+    case 0x68: // h
+    case 0x76: // v
+    case 0x78: // x
+      return isClaim(name.includes("_") ? name.replaceAll("_", "-") : name);
+    default:
+      return false;
+  }
+}
+
+function isClaim(dashed: string): boolean {
   return (
     dashed.startsWith("x-forwarded-") ||
     dashed === "forwarded" ||

@@ -1,66 +1,47 @@
-import { isDigits, isFieldValue, isToken } from "./field-syntax.ts";
+import { isDigits, isFieldValue } from "./field-syntax.ts";
+import { factsOfName, type NameFacts, type ReadField } from "./name-facts.ts";
 import type { HeaderPair } from "./types.ts";
 
 /** The fields a decision looks at: every value received under the name, in order. */
-export interface RequestFields {
-  /** Lower-case names, in the order of the headers. */
-  readonly names: readonly string[];
-  readonly host: readonly string[];
-  readonly connection: readonly string[];
-  readonly upgrade: readonly string[];
-  readonly via: readonly string[];
-  readonly contentLength: readonly string[];
-  readonly transferEncoding: readonly string[];
-  readonly webSocketKey: readonly string[];
-  readonly webSocketVersion: readonly string[];
-  readonly webSocketProtocol: readonly string[];
-  readonly webSocketExtensions: readonly string[];
-}
+export type RequestFields = Readonly<Record<ReadField, readonly string[]>> & {
+  /** What the names say, in the order of the headers. */
+  readonly names: readonly NameFacts[];
+};
 
 type ReadFields =
   | { readonly ok: true; readonly fields: RequestFields }
   | { readonly ok: false; readonly detail: string };
 
-const FIELD_OF_NAME: ReadonlyMap<string, Exclude<keyof RequestFields, "names">> = new Map([
-  ["host", "host"],
-  ["connection", "connection"],
-  ["upgrade", "upgrade"],
-  ["via", "via"],
-  ["content-length", "contentLength"],
-  ["transfer-encoding", "transferEncoding"],
-  ["sec-websocket-key", "webSocketKey"],
-  ["sec-websocket-version", "webSocketVersion"],
-  ["sec-websocket-protocol", "webSocketProtocol"],
-  ["sec-websocket-extensions", "webSocketExtensions"],
-] as const);
+const NOTHING: readonly string[] = [];
 
 /**
  * One walk over the headers: collects what decisions need and refuses what could not be sent on as it came. The parser
  * in front has refused most of it already; this holds for every acceptor to come.
  */
 export function readFields(headers: readonly HeaderPair[]): ReadFields {
-  const names: string[] = [];
+  const names: NameFacts[] = [];
   const fields = {
-    host: [] as string[],
-    connection: [] as string[],
-    upgrade: [] as string[],
-    via: [] as string[],
-    contentLength: [] as string[],
-    transferEncoding: [] as string[],
-    webSocketKey: [] as string[],
-    webSocketVersion: [] as string[],
-    webSocketProtocol: [] as string[],
-    webSocketExtensions: [] as string[],
+    host: NOTHING,
+    connection: NOTHING,
+    upgrade: NOTHING,
+    via: NOTHING,
+    contentLength: NOTHING,
+    transferEncoding: NOTHING,
+    webSocketKey: NOTHING,
+    webSocketVersion: NOTHING,
+    webSocketProtocol: NOTHING,
+    webSocketExtensions: NOTHING,
+    names,
   };
   for (const [name, value] of headers) {
-    if (!isToken(name)) return { ok: false, detail: "a header's name is not a token" };
+    const facts = factsOfName(name);
+    if (facts === undefined) return { ok: false, detail: "a header's name is not a token" };
     if (!isFieldValue(value)) return { ok: false, detail: `the value of ${name} holds a control character` };
-    const lowerName = name.toLowerCase();
-    names.push(lowerName);
-    const field = FIELD_OF_NAME.get(lowerName);
-    if (field !== undefined) fields[field].push(value);
+    names.push(facts);
+    const { field } = facts;
+    if (field !== undefined) fields[field] = fields[field] === NOTHING ? [value] : [...fields[field], value];
   }
-  return { ok: true, fields: { names, ...fields } };
+  return { ok: true, fields };
 }
 
 /**

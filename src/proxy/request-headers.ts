@@ -1,5 +1,5 @@
 import type { HeaderEdits } from "../routing/index.ts";
-import { isClaimOfOrigin, isHopByHop, nominatedNames } from "./field-names.ts";
+import { nominatedNames } from "./field-names.ts";
 import { forwardedHeaders, type Provenance } from "./forwarded.ts";
 import { editHeaders } from "./header-edits.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -24,21 +24,17 @@ export function requestHeaders(input: RequestHeadersInput): HeaderPair[] {
   const { fields, isUpgrade } = input;
   const nominated = nominatedNames(fields.connection);
   const kept: HeaderPair[] = [];
-  input.headers.forEach((pair, i) => {
-    const name = fields.names[i] ?? "";
-    if (name === "host") kept.push([pair[0], input.host]);
-    else if (!isForThisHop(name, isUpgrade) && !isClaimOfOrigin(name) && !nominated.has(name)) kept.push(pair);
-  });
+  for (let i = 0; i < input.headers.length; i += 1) {
+    const pair = input.headers[i] as HeaderPair;
+    const facts = fields.names[i];
+    if (facts === undefined || facts.isDropped) continue;
+    const { field, lowerName } = facts;
+    if (field === "host") kept.push([pair[0], input.host]);
+    // A handshake has no body, so its `Content-Length: 0` says nothing.
+    else if (!(isUpgrade && field === "contentLength") && !nominated.has(lowerName)) kept.push(pair);
+  }
   const edited = editHeaders(kept, input.edits);
   if (isUpgrade) edited.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
   edited.push(...forwardedHeaders(input.provenance));
   return edited;
-}
-
-/**
- * Expect is answered here: by the time a backend is dialled the client has been told to go on (RFC 9110 10.1.1).
- * A handshake has no body, so its `Content-Length: 0` says nothing.
- */
-function isForThisHop(name: string, isUpgrade: boolean): boolean {
-  return isHopByHop(name) || name === "expect" || (isUpgrade && name === "content-length");
 }

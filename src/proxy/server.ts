@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIPv6, Server as NetServer, type Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Relay, Tunnel, TunnelEndListener, TimerWheel } from "../relay/index.ts";
 import type { CommitListener, RuleId } from "../routing/index.ts";
 import type { Backend, Balancer, Lease } from "../upstream/index.ts";
@@ -13,11 +13,22 @@ import { LiveRules } from "./live-rules.ts";
 import { PlainExchange } from "./plain-http.ts";
 import { refuseSocket } from "./refuse.ts";
 import type { Decider, ProxyObserver, TunnelContext } from "./types.ts";
-import { type OpenedTunnel, UpgradeHandshake } from "./upgrade.ts";
+import { type OpenedTunnel, UpgradeHandshake, type UpgradeSurroundings } from "./upgrade.ts";
 
 /** Node looks for connections past their header timeout this often. */
 const CHECK_INTERVAL_MS = 500;
+/** For answers that last; a tunnel's sockets are the relay's to care for. */
 const TCP_KEEPALIVE_MS = 60_000;
+
+/** Clients that come at once, after a failover, wait in the kernel and not for a second SYN; `somaxconn` may bound it. */
+const BACKLOG = 4096;
+
+export interface ListenPlace {
+  readonly host: string;
+  readonly port: number;
+  /** `port`: other listeners of this user may share the port, and the kernel spreads connections over them (Linux). */
+  readonly sharing?: "port";
+}
 
 export interface ProxyServerOptions {
   readonly decider: Decider;
@@ -54,6 +65,8 @@ export class ProxyServer {
   /** Those that HTTP is spoken on, and every other client's socket as well: a handshake's, a tunnel's. */
   readonly #connections = new Map<Socket, ClientConnection>();
   readonly #handshakes = new Set<UpgradeHandshake>();
+  /** What all handshakes share. */
+  readonly #surroundings: UpgradeSurroundings;
   readonly #holds = new Map<TunnelContext, { readonly lease: Lease; readonly rule: RuleId }>();
   #openRequests = 0;
   #isStopping = false;
@@ -65,6 +78,12 @@ export class ProxyServer {
     const { decider, balancer, wheel, observer, now, wallNow, pseudonym, isForbidden } = options;
     this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits, isForbidden };
     this.#randomId = options.randomId;
+    this.#surroundings = {
+      path: this.#path,
+      liveRules: this.#liveRules,
+      onOpened: (opened) => this.#join(opened),
+      onDone: (done) => this.#handshakes.delete(done),
+    };
     const { connectTimeoutMs, maxHeadBytes } = limits;
     this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, isForbidden, maxHeadBytes });
     this.#relay = options.createRelay((tunnel, end) => {
@@ -105,10 +124,11 @@ export class ProxyServer {
   }
 
   /** Port 0 takes a free one. Rejects when the address cannot be had. */
-  async listen(at: { readonly host: string; readonly port: number }): Promise<OwnListener> {
+  async listen(at: ListenPlace): Promise<OwnListener> {
     await new Promise<void>((resolve, reject) => {
       this.#http.once("error", reject);
-      this.#http.listen({ host: at.host, port: at.port }, () => {
+      const { host, port, sharing } = at;
+      this.#http.listen({ host, port, backlog: BACKLOG, reusePort: sharing === "port" }, () => {
         this.#http.off("error", reject);
         resolve();
       });
@@ -162,8 +182,6 @@ export class ProxyServer {
       joinDuplicateHeaders: false,
       insecureHTTPParser: false,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
       shouldUpgradeCallback: isWebSocketUpgrade,
     });
     // Node would drop what is beyond its own limit in silence; bytes and `maxHeaders` bound them instead.
@@ -180,9 +198,9 @@ export class ProxyServer {
   }
 
   #onConnection(socket: Socket): void {
-    socket.on("error", () => {});
+    socket.on("error", ignore);
     this.#connections.set(socket, new ClientConnection(socket, this.#path));
-    socket.once("close", () => this.#connections.delete(socket));
+    socket.on("close", () => this.#connections.delete(socket));
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
@@ -201,6 +219,7 @@ export class ProxyServer {
       clientAddress: connection.clientAddress,
     });
     this.#openRequests++;
+    request.socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     response.once("close", () => {
       this.#openRequests--;
       connection.leave();
@@ -220,18 +239,10 @@ export class ProxyServer {
     // Answers that are still under way could not be told from the tunnel's bytes.
     if (connection.isBusy) return this.#refuseConnection(connection, "HF_BAD_REQUEST", "an upgrade sent ahead");
     const { clientAddress } = connection;
-    const handshake = new UpgradeHandshake(
-      { request, socket, head, clientAddress },
-      {
-        path: this.#path,
-        liveRules: this.#liveRules,
-        onOpened: (opened) => this.#join(opened),
-        onDone: (done) => this.#handshakes.delete(done),
-      },
-    );
+    const handshake = new UpgradeHandshake({ request, socket, head, clientAddress }, this.#surroundings);
     this.#handshakes.add(handshake);
     const fault = headFault(request, this.#path.limits.maxHeaders);
-    if (fault === undefined) void handshake.start();
+    if (fault === undefined) handshake.start();
     else handshake.refuse(fault.code, fault.detail);
   }
 
@@ -242,7 +253,7 @@ export class ProxyServer {
       route: rule.route,
       rule: rule.rule,
       upstream,
-      backend: isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`,
+      backend: address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
       clientAddress,
     };
     this.#holds.set(context, { lease, rule: rule.id });
@@ -285,6 +296,8 @@ export class ProxyServer {
     refuseSocket(socket, text, this.#path);
   }
 }
+
+function ignore(): void {}
 
 /** As the decision will see it; everything else with an Upgrade header is a plain request (RFC 9110 7.8). */
 function isWebSocketUpgrade(request: IncomingMessage): boolean {

@@ -77,20 +77,34 @@ export class UpgradeHandshake {
     });
   }
 
-  /** Decides and goes. Failures become answers; the promise never rejects. */
-  async start(): Promise<void> {
+  /** Decides and goes. Failures become answers; it never throws. */
+  start(): void {
     const { request, clientAddress } = this.#in;
     try {
-      const decision = await this.#path.decider.decide(factsOf(request, clientAddress));
-      if (this.#isOver) return;
-      if (decision.kind === "refuse") {
-        this.#rule = decision.entry?.rule;
-        this.refuse(decision.code, decision.detail, decision.headers);
-      } else if (decision.kind === "tunnel") this.#open(decision);
-      else this.refuse("HF_BAD_REQUEST", "an upgrade that could be read in two ways");
+      const decision = this.#path.decider.decide(factsOf(request, clientAddress));
+      // A decider that knows at once costs no turn of the microtask queue.
+      if (decision instanceof Promise) void this.#await(decision);
+      else this.#follow(decision);
     } catch (error) {
       this.refuse("HF_INTERNAL", textOf(error));
     }
+  }
+
+  async #await(decision: Promise<Decision>): Promise<void> {
+    try {
+      this.#follow(await decision);
+    } catch (error) {
+      this.refuse("HF_INTERNAL", textOf(error));
+    }
+  }
+
+  #follow(decision: Decision): void {
+    if (this.#isOver) return;
+    if (decision.kind === "refuse") {
+      this.#rule = decision.entry?.rule;
+      this.refuse(decision.code, decision.detail, decision.headers);
+    } else if (decision.kind === "tunnel") this.#open(decision);
+    else this.refuse("HF_BAD_REQUEST", "an upgrade that could be read in two ways");
   }
 
   /** Ends the handshake with an answer of ours. */

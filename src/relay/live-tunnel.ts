@@ -123,6 +123,12 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#down.finish();
   }
 
+  /** Makes TCP ask whether the peers are still there after so long a silence. */
+  probePeers(afterMs: number): void {
+    this.#client.socket.setKeepAlive(true, afterMs);
+    this.#backend.socket.setKeepAlive(true, afterMs);
+  }
+
   /** Sets idle and lifetime anew if the policy is another than before. */
   retime(): void {
     if (this.#policyRef.current === this.#policy) return;

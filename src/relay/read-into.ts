@@ -18,8 +18,12 @@ const KEYS = findKeys();
 
 /**
  * Makes a socket read into a buffer of ours from its next read on, as `onread` does for sockets that are made with it:
- * Node offers that to whoever connects, not to a server. What had been read before still comes as 'data'; 'end', 'close',
- * pause and resume stay as they are. False where this Node or this kind of socket does not allow it: all comes as 'data'.
+ * Node offers that to whoever connects, not to a server. 'end', 'close', pause and resume stay as they are; the caller
+ * pauses or resumes the socket in the same turn. False where this Node or this kind of socket does not allow it: all
+ * comes as 'data'.
+ *
+ * Not where bytes that were read before still wait in the socket: in some orders of pause and resume Node reads on
+ * before it has emitted them, and what it reads would overtake them.
  *
  * Not for TLS: a TLS socket's writes are never done at once, which whoever shares a buffer relies on.
  */
@@ -27,6 +31,7 @@ export function readInto(socket: Socket, buffer: Uint8Array, onRead: ReadCallbac
   const open = socket as OpenSocket;
   const handle = open._handle;
   if (KEYS === undefined || "encrypted" in socket || typeof handle?.useUserBuffer !== "function") return false;
+  if (socket.readableLength > 0) return false;
   open[KEYS.buffer] = buffer;
   open[KEYS.callback] = onRead;
   handle.useUserBuffer(buffer);

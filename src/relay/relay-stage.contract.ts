@@ -158,8 +158,9 @@ export async function socketPair(): Promise<[far: Socket, near: Socket]> {
 
 export const EVENTS = ["data", "end", "drain", "error", "close"] as const;
 
-export function countListeners(socket: Socket): number[] {
-  return EVENTS.map((event) => socket.listenerCount(event));
+/** Everybody who listens to a socket. */
+export function listenersOf(socket: Socket): readonly unknown[] {
+  return EVENTS.flatMap((event) => socket.listeners(event));
 }
 
 /** A relay and all the ends it has told of. */
@@ -202,7 +203,7 @@ export class Stage implements RelayUnderTest {
       early: early ?? new Uint8Array(0),
     });
     const policy: { current: TunnelPolicy } = { current: { ...NO_LIMITS, ...options.policy } };
-    const listenersBefore = [clientNear, backendNear].map(countListeners);
+    const listenersBefore = [clientNear, backendNear].flatMap(listenersOf);
     const tunnel = this.relay.join(
       side(clientNear, options.clientEarly),
       side(backendNear, options.backendEarly),
@@ -246,5 +247,5 @@ export interface Joined {
   readonly backend: Peer;
   /** The relay's own sockets: the client's, the backend's. */
   readonly near: readonly Socket[];
-  readonly listenersBefore: readonly number[][];
+  readonly listenersBefore: readonly unknown[];
 }

@@ -60,8 +60,7 @@ export function takeSeat(seat: Seat, into: Uint8Array | undefined): void {
   if (into !== undefined) readInto(socket, into, onRead);
 }
 
+/** For a socket that is closed: what still listens does nothing without a seat, and goes with the socket. */
 export function leaveSeat(seat: Seat): void {
-  const socket: SeatedSocket = seat.socket;
-  socket[SEAT] = undefined;
-  socket.off("data", onData).off("drain", onDrain).off("end", onEnd).off("close", onClose).off("error", onError);
+  (seat.socket as SeatedSocket)[SEAT] = undefined;
 }

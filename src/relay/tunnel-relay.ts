@@ -1,6 +1,6 @@
 import { ReadPage } from "./read-page.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
-import type { TimerWheel } from "./timer-wheel.ts";
+import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 import type { PolicyRef, Relay, Side, Tunnel, TunnelEndListener } from "./types.ts";
 
 export interface TunnelRelayOptions<Context> {
@@ -15,9 +15,17 @@ export interface TunnelRelayOptions<Context> {
   readonly onEnd: TunnelEndListener<Context>;
 }
 
+/** TCP's own probes find a peer whose machine is gone, at no cost to the tunnel. */
+const TCP_KEEPALIVE_MS = 60_000;
+/** They are switched on when a tunnel has lived so long: eight system calls that a storm of handshakes can do without. */
+const SETTLED_AFTER_MS = 5_000;
+
 class TunnelRelay<Context> implements Relay<Context> {
   readonly #tunnels = new Set<LiveTunnel<Context>>();
+  /** Those that are not settled yet, in the order in which they were joined. */
+  readonly #young = new Set<LiveTunnel<Context>>();
   readonly #surroundings: TunnelSurroundings<Context>;
+  #settling: TimerHandle | undefined = undefined;
 
   constructor(options: TunnelRelayOptions<Context>) {
     const { wheel, now, random, reading = "page", onEnd } = options;
@@ -29,6 +37,8 @@ class TunnelRelay<Context> implements Relay<Context> {
       reading,
       onEnd: (tunnel, end) => {
         this.#tunnels.delete(tunnel);
+        this.#young.delete(tunnel);
+        if (this.#young.size === 0) wheel.cancel(this.#settling);
         if (this.#tunnels.size === 0) wheel.releaseClock();
         onEnd(tunnel, end);
       },
@@ -44,6 +54,8 @@ class TunnelRelay<Context> implements Relay<Context> {
     if (this.#tunnels.size === 0) this.#surroundings.wheel.holdClock();
     const tunnel = new LiveTunnel({ client, backend, policy, context }, this.#surroundings);
     this.#tunnels.add(tunnel);
+    this.#young.add(tunnel);
+    if (this.#settling?.isPending !== true) this.#settleLater();
     tunnel.start(client.early, backend.early);
     return tunnel;
   }
@@ -51,9 +63,26 @@ class TunnelRelay<Context> implements Relay<Context> {
   policiesChanged(): void {
     for (const tunnel of this.#tunnels) tunnel.retime();
   }
+
+  #settleLater(): void {
+    this.#settling = this.#surroundings.wheel.schedule(SETTLED_AFTER_MS, () => this.#settle());
+  }
+
+  #settle(): void {
+    const bornBefore = this.#surroundings.now() - SETTLED_AFTER_MS;
+    for (const tunnel of this.#young) {
+      if (tunnel.openedAtMs > bornBefore) break;
+      this.#young.delete(tunnel);
+      tunnel.probePeers(TCP_KEEPALIVE_MS);
+    }
+    if (this.#young.size > 0) this.#settleLater();
+  }
 }
 
-/** The relay in TypeScript, on Node's sockets. It sets `allowHalfOpen` and no-delay on every socket it is given. */
+/**
+ * The relay in TypeScript, on Node's sockets. It sets `allowHalfOpen`, no-delay and, a little later, keep-alive on every
+ * socket it is given.
+ */
 export function createTunnelRelay<Context>(options: TunnelRelayOptions<Context>): Relay<Context> {
   return new TunnelRelay(options);
 }

@@ -73,3 +73,21 @@ test("the clock of the wheel goes on while there is a tunnel, and rests after th
   );
   wheel.stop();
 });
+
+test("sockets probe their peers once a tunnel has lived some seconds, and never in a storm of short ones", async () => {
+  const stage = new Stage(inTypeScript);
+  const brief = await stage.join();
+  const lasting = await stage.join();
+  const probes = [...brief.near, ...lasting.near].map((socket) => vi.spyOn(socket, "setKeepAlive"));
+  for (const peer of [brief.client, brief.backend]) peer.socket.destroy();
+  await until(() => expect(stage.ends).toHaveLength(1));
+  stage.advance(4_900);
+  for (const probe of probes) expect(probe).not.toHaveBeenCalled();
+  const late = await stage.join();
+  stage.advance(200);
+  expect(probes.map((probe) => probe.mock.calls)).toEqual([[], [], [[true, 60_000]], [[true, 60_000]]]);
+  const lateProbe = vi.spyOn(late.near[0]!, "setKeepAlive");
+  stage.advance(5_100);
+  expect(lateProbe.mock.calls).toEqual([[true, 60_000]]);
+  expect(stage.pendingTimers()).toBe(0);
+});

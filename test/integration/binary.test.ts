@@ -36,3 +36,25 @@ test.for([
   expect(`${out}${err}`).toMatch(says);
   expect(code).toBe(2);
 });
+
+/** What V8 was told about the young generation, in the process that answers `--version`. */
+function flagsSeen(env: NodeJS.ProcessEnv, args: readonly string[] = []): string {
+  const tell = `data:text/javascript,process.once("exit", () => console.error(JSON.stringify([process.pid, process.execArgv])))`;
+  const child = spawnSync(process.execPath, [...args, "--import", tell, binary, "--version"], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  const [pid, flags] = JSON.parse(child.stderr.trim().split("\n").at(-1) ?? "") as [number, readonly string[]];
+  expect(pid).toBe(child.pid);
+  expect(child.stdout).toContain(version);
+  return flags.filter((flag) => flag.includes("semi")).join(" ");
+}
+
+test("the binary bounds V8's young generation, as the process that was started and with the flags it was given", () => {
+  expect(flagsSeen({})).toBe("--max-semi-space-size=16");
+});
+
+test("whoever bounds the young generation himself is left alone", () => {
+  expect(flagsSeen({ NODE_OPTIONS: "--max-semi-space-size=4" })).toBe("");
+  expect(flagsSeen({}, ["--max-semi-space-size=32"])).toBe("--max-semi-space-size=32");
+});
