@@ -1,13 +1,10 @@
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import type { Log } from "../controller/index.ts";
-import type { ControlThreadConfig } from "./control-config.ts";
+import type { ControlThreadConfig, ControlThreadStart } from "./control-config.ts";
 import { type DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
+import { RestartBackOff } from "./restart-back-off.ts";
 import type { DataMessage } from "./thread-messages.ts";
 
-const FIRST_RESTART_MS = 100;
-const SLOWEST_RESTART_MS = 30_000;
-/** A thread that lived so long had not failed at its start: the back-off begins anew. */
-const HEALTHY_AFTER_MS = 60_000;
 /** How long a thread may take to end when asked. */
 const STOP_TIMEOUT_MS = 1_000;
 
@@ -16,6 +13,8 @@ export interface ControlSupervisorOptions {
   readonly entry: URL;
   readonly config: ControlThreadConfig;
   readonly receiver: DataPlaneReceiver;
+  /** Connects the other data threads with the control thread that is being started: a port to each. */
+  readonly connect: () => readonly MessagePort[];
   readonly log: Log;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
@@ -30,20 +29,25 @@ export interface ControlSupervisorOptions {
  */
 export class ControlSupervisor {
   readonly #options: ControlSupervisorOptions;
+  readonly #backOff: RestartBackOff;
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #failures = 0;
   #isStopping = false;
+  /** It has been asked to end. */
+  #isEnding = false;
   #isLeaving = false;
 
   constructor(options: ControlSupervisorOptions) {
     this.#options = options;
+    this.#backOff = new RestartBackOff(options.random);
   }
 
   start(): void {
-    const { entry, config, receiver, log, now } = this.#options;
+    const { entry, config, receiver, connect, log, now } = this.#options;
     const startedAtMs = now();
-    const worker = new Worker(entry, { workerData: config, name: "control" });
+    const dataPorts = connect();
+    const workerData: ControlThreadStart = { config, dataPorts };
+    const worker = new Worker(entry, { workerData, transferList: [...dataPorts], name: "control" });
     this.#worker = worker;
     worker.on("error", (error) => log.error({ err: error }, "the control thread failed"));
     worker.on("messageerror", (error) => log.error({ err: error }, "a message of the control thread is unreadable"));
@@ -58,17 +62,30 @@ export class ControlSupervisor {
     this.#tell({ kind: "leaving" });
   }
 
-  /** Ends the thread: asks it first, so that it closes what it holds. */
+  /** Ends the thread and starts another one, since a data thread is new and has to hear everything. */
+  async renew(): Promise<void> {
+    // In its pause, or asked to end by someone before: the start that comes then tells everyone.
+    if (this.#worker === undefined || this.#isEnding) return;
+    await this.#end(this.#worker);
+    if (!this.#isStopping) this.start();
+  }
+
+  /** Ends the thread for good. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    const worker = this.#worker;
-    if (worker === undefined) return;
+    if (this.#worker !== undefined) await this.#end(this.#worker);
+  }
+
+  /** Asks it first, so that it closes what it holds. */
+  async #end(worker: Worker): Promise<void> {
+    this.#isEnding = true;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     this.#tell({ kind: "stop" });
     const tooLong = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(tooLong);
+    this.#isEnding = false;
   }
 
   #tell(message: DataMessage): void {
@@ -77,9 +94,8 @@ export class ControlSupervisor {
 
   #exited(code: number, livedMs: number): void {
     this.#worker = undefined;
-    if (this.#isStopping) return;
-    this.#failures = livedMs >= HEALTHY_AFTER_MS ? 1 : this.#failures + 1;
-    const delayMs = restartDelay(this.#failures, this.#options.random());
+    if (this.#isStopping || this.#isEnding) return;
+    const delayMs = this.#backOff.after(livedMs);
     this.#options.log.error(
       { exitCode: code, livedMs: Math.round(livedMs), restartInMs: delayMs },
       "the control thread ended; what it said last is served, and it is started again",
@@ -89,10 +105,4 @@ export class ControlSupervisor {
       this.start();
     }, delayMs);
   }
-}
-
-/** The pause before the n-th start in a row: doubles up to half a minute, less up to a quarter at random. */
-export function restartDelay(failures: number, random: number): number {
-  const fullMs = Math.min(SLOWEST_RESTART_MS, FIRST_RESTART_MS * 2 ** Math.min(failures - 1, 20));
-  return Math.round(fullMs * (1 - random / 4));
 }

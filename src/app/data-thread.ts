@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { createTunnelRelay, TimerWheel } from "../relay/index.ts";
@@ -13,7 +12,12 @@ import type { Report } from "./thread-messages.ts";
 
 export interface DataThreadOptions {
   readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
+  /** This process's name in Via, the same on each of its data threads. */
+  readonly pseudonym: string;
+  /** For what clients do. */
   readonly log: Log;
+  /** For what the control thread tells. */
+  readonly reportLog: Log;
   readonly metrics: Metrics;
   readonly droppedLogLines: () => number;
   /** Where backends may not be; undefined = anywhere. */
@@ -34,11 +38,10 @@ export interface DataThread {
 }
 
 export function createDataThread(options: DataThreadOptions): DataThread {
-  const { config, log, metrics, now, random } = options;
+  const { config, pseudonym, log, metrics, now, random } = options;
   const wheel = new TimerWheel({ now });
   const registry = new UpstreamRegistry({ random });
   const tables = new TableHolder();
-  const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
   const proxy = new ProxyServer({
     decider: createDecider({ tables, pseudonym }),
     tables,
@@ -70,7 +73,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
       for (const id of arrived) metrics.rules.setGone(id, false);
       tableIsLive();
     },
-    onReport: reportHandler(log, metrics),
+    onReport: reportHandler(options.reportLog, metrics),
   });
   wheel.start();
   return { proxy, receiver, hasTable, wheel };

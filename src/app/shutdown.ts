@@ -1,11 +1,12 @@
 import type { Log } from "../controller/index.ts";
+import type { ProxyServer } from "../proxy/index.ts";
 import type { ShutdownPlan } from "./config.ts";
 import { closesDue, idlestFirst } from "./shutdown-schedule.ts";
 
 /** How often it is looked whether something is due or done. */
 const STEP_MS = 20;
 /** After the deadline, how long closing handshakes may still take. */
-const LAST_WORDS_MS = 2_000;
+export const LAST_WORDS_MS = 2_000;
 
 /** The part of a tunnel that its planned end needs. */
 export interface ClosableTunnel {
@@ -19,6 +20,17 @@ interface Drainable {
   /** Handshakes and plain requests that are being answered. */
   readonly openRequests: number;
   stopListening(): void;
+}
+
+/** A thread's tunnels and requests, for its planned end. */
+export function drainOf(proxy: ProxyServer): Drainable {
+  return {
+    tunnels: proxy.tunnels,
+    get openRequests() {
+      return proxy.openRequests + proxy.pendingHandshakes;
+    },
+    stopListening: () => proxy.stopListening(),
+  };
 }
 
 export interface ShutdownOptions {

@@ -67,6 +67,10 @@ interface ThreadPort<In, Out> {
 }
 
 /** The control thread's end. */
-export type ControlEnd = ThreadPort<DataMessage, ControlMessage>;
+export interface ControlEnd extends ThreadPort<DataMessage, ControlMessage> {
+  on(event: "message", listener: (message: DataMessage) => void): unknown;
+  /** Nobody is at the other end any more. */
+  on(event: "close", listener: () => void): unknown;
+}
 /** The data thread's end. */
 export type DataEnd = ThreadPort<ControlMessage, DataMessage>;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createLogger, type LoggerOptions } from "./logger.ts";
+import { createLogger, isoTime, type LoggerOptions } from "./logger.ts";
 
 function logger(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];
@@ -13,6 +13,12 @@ test("lines are JSON with time, level and message, without process and host", ()
   const line = JSON.parse(lines[0]!) as Record<string, unknown>;
   expect(line).toEqual({ level: "info", time: expect.any(String), route: "apps/chat", msg: "tunnel ended" });
   expect(Number.isNaN(Date.parse(String(line["time"])))).toBe(false);
+});
+
+test("a thread's lines name it", () => {
+  const { log, lines } = logger({ thread: 3 });
+  log.info({}, "tunnel ended");
+  expect(JSON.parse(lines[0]!)).toMatchObject({ thread: 3, msg: "tunnel ended" });
 });
 
 test("secrets do not reach the file", () => {
@@ -31,4 +37,13 @@ test.for([
   log.info({ port: 8020 }, "listening");
   expect(lines[0]?.startsWith("{")).toBe(isJson);
   expect(lines[0]).toContain("listening");
+});
+
+test("times are those of RFC 3339 to the millisecond, also from one second to the next and back", () => {
+  let nowMs = 0;
+  const text = isoTime(() => nowMs);
+  for (const at of [0, 7, 999, 1_000, 1_700_000_000_042, 1_700_000_000_999, 1_700_000_001_000, 1_699_999_999_999]) {
+    nowMs = at;
+    expect(text()).toBe(`,"time":"${new Date(at).toISOString()}"`);
+  }
 });

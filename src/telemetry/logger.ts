@@ -20,20 +20,37 @@ export interface LoggerOptions {
   readonly sink: LineSink;
   /** What `auto` goes by. */
   readonly isTerminal: boolean;
+  /** Stands in every line; given where there are several data threads. */
+  readonly thread?: number | undefined;
 }
 
-/** The log of the process. Fields are redacted, see `redactFields`. */
-export function createLogger({ level, format, sink, isTerminal }: LoggerOptions): pino.Logger {
+/** The log of the process, or of one of its data threads. Fields are redacted, see `redactFields`. */
+export function createLogger({ level, format, sink, isTerminal, thread }: LoggerOptions): pino.Logger {
   const isPretty = format === "pretty" || (format === "auto" && isTerminal);
   return pino(
     {
       level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      base: thread === undefined ? null : { thread },
+      timestamp: isoTime(Date.now),
       formatters: { level: (label) => ({ level: label }), log: redactFields },
     },
     isPretty ? prettyStream(sink, isTerminal) : sink,
   );
+}
+
+/** The time as RFC 3339 says it. A burst of lines asks for it thousands of times in one second, which is written once. */
+export function isoTime(now: () => number): () => string {
+  let second = Number.NaN;
+  let text = "";
+  return () => {
+    const nowMs = now();
+    const current = Math.floor(nowMs / 1000);
+    if (current !== second) {
+      second = current;
+      text = new Date(current * 1000).toISOString().slice(0, -"000Z".length);
+    }
+    return `,"time":"${text}${String(nowMs - current * 1000).padStart(3, "0")}Z"`;
+  };
 }
 
 function prettyStream(sink: LineSink, colorize: boolean): pino.DestinationStream {

@@ -1,10 +1,12 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { EndCause, TunnelEnd } from "../relay/index.ts";
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { Exposition, type Sample } from "./exposition.ts";
+import { addLoopDelay, addRules, addUpstreams } from "./live-families.ts";
 import { LoopDelayMeter } from "./loop-delay.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
-import { type LiveTunnel, RuleCounters, type RuleCounts } from "./rule-counters.ts";
+import { type LiveTunnel, RuleCounters } from "./rule-counters.ts";
+import { openTunnels, sumRules, sumUpstreams, type ThreadCounts, worstDelay } from "./thread-counts.ts";
 
 /** What is read at a scrape instead of being counted at each event. */
 export interface LiveCounts {
@@ -15,7 +17,12 @@ export interface LiveCounts {
   openDescriptors(): Promise<number | undefined>;
 }
 
+/** Of all data threads but the one that is scraped; empty where there is only that one. */
+export type OtherThreads = () => Promise<readonly ThreadCounts[]>;
+
 export interface MetricsOptions {
+  /** Which data thread counts here. The first, 0, also tells of the process, and is the one that is scraped. */
+  readonly thread: number;
   /** Resolves when everything that waits had its turn of the event loop: `setImmediate`. */
   readonly nextTurn: () => Promise<void>;
   /** Unix time in milliseconds. */
@@ -29,10 +36,14 @@ const OPEN_DESCRIPTORS: MetricDefinition = {
   labels: [],
 };
 
-/** All numbers of the process, in a registry of their own. Counting is cheap; `render` does the work, in slices. */
+/** All numbers of one data thread, in registries of their own. Counting is cheap; `render` does the work, in slices. */
 export class Metrics {
   readonly rules = new RuleCounters();
-  readonly #registry = new Registry();
+  readonly #thread: number;
+  /** Counters and histograms: what is the sum over all data threads. */
+  readonly #sums = new Registry();
+  /** What only one thread can tell: gauges, and the numbers of the process. */
+  readonly #own = new Registry();
   readonly #nextTurn: () => Promise<void>;
   readonly #loopDelay = new LoopDelayMeter();
   readonly #counters = new Map<MetricDefinition, Counter>();
@@ -44,16 +55,20 @@ export class Metrics {
   /** By kind of object. */
   readonly #heardAtMs = new Map<string, number>();
   #live: LiveCounts | undefined;
+  #others: OtherThreads = async () => [];
+  /** Counters and histograms of threads that are no more. */
+  #inherited: readonly (readonly object[])[] = [];
   #rendering: Promise<string> | undefined;
   /** Dropped on the way from the control thread; those of the log itself are read at the scrape. */
   #remoteDropped = 0;
 
   constructor(options: MetricsOptions) {
+    this.#thread = options.thread;
     this.#nextTurn = options.nextTurn;
     this.#wallClock = options.wallClock;
-    collectDefaultMetrics({ register: this.#registry });
+    if (options.thread === 0) collectDefaultMetrics({ register: this.#own });
     // prom-client lists /proc/self/fd synchronously: with 100,000 sockets that would stall every tunnel.
-    this.#registry.removeSingleMetric(OPEN_DESCRIPTORS.name);
+    this.#own.removeSingleMetric(OPEN_DESCRIPTORS.name);
     this.#handshakeDuration = this.#histogram(METRICS.handshakeDuration);
     this.#tunnelDuration = this.#histogram(METRICS.tunnelDuration);
     this.#buildDuration = this.#histogram(METRICS.buildDuration);
@@ -65,6 +80,19 @@ export class Metrics {
   /** Where live counts are read at a scrape. */
   observe(live: LiveCounts): void {
     this.#live = live;
+  }
+
+  /** There are other data threads: `render` asks for their counts, and shows them with its own as one process. */
+  sumWith(others: OtherThreads): void {
+    this.#others = others;
+    this.increment(METRICS.dataRestarts, {}, 0);
+  }
+
+  /** Goes on counting from what a thread that ended had counted; sums never go down. Its tunnels were cut. */
+  inherit(counts: ThreadCounts): void {
+    this.rules.inherit(counts.rules);
+    this.#inherited = [...this.#inherited, counts.counters];
+    this.#remoteDropped += counts.droppedLogLines;
   }
 
   /** Adds one to a small counter; label values must come from a bounded set. */
@@ -105,7 +133,7 @@ export class Metrics {
   }
 
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.#sums.contentType;
   }
 
   /** The text of /metrics. Calls that come while one is under way share its answer. */
@@ -116,30 +144,56 @@ export class Metrics {
     return this.#rendering;
   }
 
+  /** What this thread has counted by now, for the thread that is scraped. */
+  async collect(): Promise<ThreadCounts> {
+    const counters = await this.#sums.getMetricsAsJSON();
+    return { ...this.#liveCounts(), counters };
+  }
+
   /** Stops measuring; for the end of the process and of tests. */
   stop(): void {
     this.#loopDelay.stop();
-    this.#registry.clear();
+    this.#sums.clear();
+    this.#own.clear();
   }
 
   async #render(): Promise<string> {
-    const live = this.#live;
+    const others = await this.#others();
     const out = new Exposition(this.#nextTurn);
-    out.addText(await this.#registry.metrics());
-    await this.#addRules(out, this.rules.collect(live?.tunnels() ?? []));
-    // One turn for all of them: a few numbers for each upstream.
-    await this.#addUpstreams(out, [...(live?.upstreams() ?? [])]);
-    const delay = this.#loopDelay.read();
-    await out.add(METRICS.eventLoopDelay, [
-      [["p50"], delay.p50Seconds],
-      [["p99"], delay.p99Seconds],
-      [["max"], delay.maxSeconds],
-    ]);
-    await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
+    out.addText(await this.#own.metrics());
+    out.addText(await (await this.#sumOfCounters(others)).metrics());
+    // One turn for all of it: some numbers for each rule and upstream.
+    const threads = [this.#liveCounts(), ...others];
+    const rules = threads.map((counts) => counts.rules);
+    await addRules(out, await sumRules(rules, this.#nextTurn));
+    await addUpstreams(out, sumUpstreams(threads.map(({ upstreams }) => upstreams)));
+    await addLoopDelay(out, worstDelay(threads.map(({ loopDelay }) => loopDelay)));
+    const dropped = threads.reduce((sum, { droppedLogLines }) => sum + droppedLogLines, 0);
+    await out.add(METRICS.logLinesDropped, [[[], dropped]]);
+    if (others.length > 0) await out.add(METRICS.threadTunnels, threads.map(tunnelsOfThread));
     if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());
-    const descriptors = await live?.openDescriptors();
+    const descriptors = await this.#live?.openDescriptors();
     if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
     return out.text;
+  }
+
+  #liveCounts(): Omit<ThreadCounts, "counters"> {
+    const live = this.#live;
+    return {
+      thread: this.#thread,
+      rules: this.rules.collect(live?.tunnels() ?? []),
+      upstreams: [...(live?.upstreams() ?? [])],
+      loopDelay: this.#loopDelay.read(),
+      droppedLogLines: (live?.droppedLogLines() ?? 0) + this.#remoteDropped,
+    };
+  }
+
+  async #sumOfCounters(others: readonly ThreadCounts[]): Promise<Pick<Registry, "metrics">> {
+    if (others.length === 0 && this.#inherited.length === 0) return this.#sums;
+    // However many threads end, what is kept of them is one list.
+    this.#inherited = [await AggregatorRegistry.aggregate([...this.#inherited]).getMetricsAsJSON()];
+    const own = await this.#sums.getMetricsAsJSON();
+    return AggregatorRegistry.aggregate([own, ...this.#inherited, ...others.map(({ counters }) => counters)]);
   }
 
   #sourceAges(): readonly Sample[] {
@@ -147,51 +201,10 @@ export class Metrics {
     return [...this.#heardAtMs].map(([kind, atMs]) => [[kind], Math.max(0, nowMs - atMs) / 1000]);
   }
 
-  async #addRules(out: Exposition, rules: readonly RuleCounts[]): Promise<void> {
-    await out.add(
-      METRICS.openTunnels,
-      samples(rules, (rule) => [[[], rule.open]]),
-    );
-    await out.add(
-      METRICS.tunnelsOpened,
-      samples(rules, (rule) => [[[], rule.opened]]),
-    );
-    await out.add(
-      METRICS.tunnelsEnded,
-      samples(rules, (rule) => rule.ended.map(endedSample)),
-    );
-    await out.add(
-      METRICS.tunnelBytes,
-      samples(rules, (rule) => upAndDown(rule.bytesUp, rule.bytesDown)),
-    );
-    await out.add(
-      METRICS.tunnelMessages,
-      samples(rules, (rule) => upAndDown(rule.messagesUp, rule.messagesDown)),
-    );
-  }
-
-  async #addUpstreams(out: Exposition, upstreams: readonly UpstreamStats[]): Promise<void> {
-    await out.add(
-      METRICS.upstreamTunnels,
-      upstreams.map(({ upstream, tunnels }): Sample => [[upstream], tunnels]),
-    );
-    await out.add(
-      METRICS.upstreamPending,
-      upstreams.map(({ upstream, pending }): Sample => [[upstream], pending]),
-    );
-    await out.add(
-      METRICS.upstreamBackends,
-      upstreams.flatMap(({ upstream, ready, draining }): Sample[] => [
-        [[upstream, "ready"], ready],
-        [[upstream, "draining"], draining],
-      ]),
-    );
-  }
-
   #counter(definition: MetricDefinition): Counter {
     let counter = this.#counters.get(definition);
     if (counter === undefined) {
-      counter = new Counter({ ...configOf(definition), registers: [this.#registry] });
+      counter = new Counter({ ...configOf(definition), registers: [this.#sums] });
       this.#counters.set(definition, counter);
     }
     return counter;
@@ -200,7 +213,7 @@ export class Metrics {
   #gauge(definition: MetricDefinition): Gauge {
     let gauge = this.#gauges.get(definition);
     if (gauge === undefined) {
-      gauge = new Gauge({ ...configOf(definition), registers: [this.#registry] });
+      gauge = new Gauge({ ...configOf(definition), registers: [this.#own] });
       this.#gauges.set(definition, gauge);
     }
     return gauge;
@@ -208,7 +221,7 @@ export class Metrics {
 
   #histogram(definition: MetricDefinition): Histogram {
     const buckets = [...(definition.buckets ?? [])];
-    return new Histogram({ ...configOf(definition), buckets, registers: [this.#registry] });
+    return new Histogram({ ...configOf(definition), buckets, registers: [this.#sums] });
   }
 }
 
@@ -216,21 +229,8 @@ function configOf({ name, help, labels }: MetricDefinition): { name: string; hel
   return { name, help, labelNames: [...labels] };
 }
 
-function* samples(rules: readonly RuleCounts[], of: (rule: RuleCounts) => readonly Sample[]): Iterable<Sample> {
-  for (const rule of rules) {
-    for (const [labels, value] of of(rule)) yield [[rule.route, rule.rule, ...labels], value];
-  }
-}
-
-function endedSample([cause, count]: readonly [EndCause, number]): Sample {
-  return [[cause], count];
-}
-
-function upAndDown(up: number, down: number): readonly Sample[] {
-  return [
-    [["up"], up],
-    [["down"], down],
-  ];
+function tunnelsOfThread({ thread, rules }: Pick<ThreadCounts, "thread" | "rules">): Sample {
+  return [[String(thread)], openTunnels(rules)];
 }
 
 /** Peers choose their codes, so only those of RFC 6455 are told apart; the log has them all. */

@@ -23,6 +23,8 @@ interface RuleRecord {
 export interface RuleCounts {
   readonly route: string;
   readonly rule: string;
+  /** It stands in no table any more. */
+  readonly isGone: boolean;
   open: number;
   readonly opened: number;
   readonly ended: readonly (readonly [EndCause, number])[];
@@ -63,6 +65,22 @@ export class RuleCounters {
     record.isGone = isGone;
     this.#goneCount += isGone ? 1 : -1;
     if (this.#goneCount > MAX_GONE) this.#forgetGone(undefined);
+  }
+
+  /** Adds what a thread that ended had counted; the tunnels that it had open were cut. */
+  inherit(rules: readonly RuleCounts[]): void {
+    for (const rule of rules) {
+      const isNew = !this.#records.has(idOf(rule.route, rule.rule));
+      const record = this.#record(rule.route, rule.rule);
+      record.opened += rule.opened;
+      for (const [cause, count] of rule.ended) record.ended.set(cause, (record.ended.get(cause) ?? 0) + count);
+      if (rule.open > 0) record.ended.set("cut", (record.ended.get("cut") ?? 0) + rule.open);
+      record.bytesUp += rule.bytesUp;
+      record.bytesDown += rule.bytesDown;
+      record.messagesUp += rule.messagesUp;
+      record.messagesDown += rule.messagesDown;
+      if (isNew && rule.isGone) this.setGone(idOf(rule.route, rule.rule), true);
+    }
   }
 
   /**

@@ -35,7 +35,13 @@ test.each([
 });
 
 test("each round goes through all scenarios with every proxy in turn, and another one goes first", () => {
-  const all = scenarios({ warmupSeconds: 1, windowSeconds: 1, idleTunnels: 1_000, settleSeconds: 1 });
+  const all = scenarios({
+    warmupSeconds: 1,
+    handshakeWarmupSeconds: 1,
+    windowSeconds: 1,
+    idleTunnels: 1_000,
+    settleSeconds: 1,
+  });
   const order = [...turns({ rounds: 4, scenarios: all.slice(0, 2), peers: PEERS })].map(
     ({ round, scenario, peer }) => `${round} ${scenario.name} ${peer.name}`,
   );

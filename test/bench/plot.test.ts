@@ -5,7 +5,13 @@ import { type Measurement, summarize } from "../../bench/compare/statistics.ts";
 import { PEER_NAMES } from "../../bench/peers/peer.ts";
 import { cpu } from "./measurements.ts";
 
-const ALL = scenarios({ warmupSeconds: 1, windowSeconds: 1, idleTunnels: 1_000, settleSeconds: 1 });
+const ALL = scenarios({
+  warmupSeconds: 1,
+  handshakeWarmupSeconds: 1,
+  windowSeconds: 1,
+  idleTunnels: 1_000,
+  settleSeconds: 1,
+});
 const MEASURED = [
   ...cpu("nginx", "handshakes", [50, 50, 50]),
   ...cpu("haproxy", "handshakes", [40, 50, 60]),

@@ -4,7 +4,13 @@ import { type PeerSummary, spreadOf, summarize, verdicts } from "../../bench/com
 import { PEER_NAMES, type PeerName } from "../../bench/peers/peer.ts";
 import { cpu, loadResult } from "./measurements.ts";
 
-const ALL = scenarios({ warmupSeconds: 1, windowSeconds: 1, idleTunnels: 1_000, settleSeconds: 1 });
+const ALL = scenarios({
+  warmupSeconds: 1,
+  handshakeWarmupSeconds: 1,
+  windowSeconds: 1,
+  idleTunnels: 1_000,
+  settleSeconds: 1,
+});
 
 function peerIn(figures: ReturnType<typeof summarize>, figure: string, wanted: PeerName): PeerSummary | undefined {
   return figures.find((summary) => summary.figure === figure)?.peers.find(({ peer }) => peer === wanted);

@@ -1,0 +1,75 @@
+import type { EndCause } from "../relay/index.ts";
+import type { UpstreamStats } from "../upstream/index.ts";
+import type { Exposition, Sample } from "./exposition.ts";
+import type { LoopDelay } from "./loop-delay.ts";
+import { METRICS } from "./metric-definitions.ts";
+import type { RuleCounts } from "./rule-counters.ts";
+
+/** Writes the families that are counted by rule. */
+export async function addRules(out: Exposition, rules: readonly RuleCounts[]): Promise<void> {
+  await out.add(
+    METRICS.openTunnels,
+    samples(rules, (rule) => [[[], rule.open]]),
+  );
+  await out.add(
+    METRICS.tunnelsOpened,
+    samples(rules, (rule) => [[[], rule.opened]]),
+  );
+  await out.add(
+    METRICS.tunnelsEnded,
+    samples(rules, (rule) => rule.ended.map(endedSample)),
+  );
+  await out.add(
+    METRICS.tunnelBytes,
+    samples(rules, (rule) => upAndDown(rule.bytesUp, rule.bytesDown)),
+  );
+  await out.add(
+    METRICS.tunnelMessages,
+    samples(rules, (rule) => upAndDown(rule.messagesUp, rule.messagesDown)),
+  );
+}
+
+/** Writes the families that are counted by upstream. */
+export async function addUpstreams(out: Exposition, upstreams: readonly UpstreamStats[]): Promise<void> {
+  await out.add(
+    METRICS.upstreamTunnels,
+    upstreams.map(({ upstream, tunnels }): Sample => [[upstream], tunnels]),
+  );
+  await out.add(
+    METRICS.upstreamPending,
+    upstreams.map(({ upstream, pending }): Sample => [[upstream], pending]),
+  );
+  await out.add(
+    METRICS.upstreamBackends,
+    upstreams.flatMap(({ upstream, ready, draining }): Sample[] => [
+      [[upstream, "ready"], ready],
+      [[upstream, "draining"], draining],
+    ]),
+  );
+}
+
+/** Writes how late the event loop was. */
+export async function addLoopDelay(out: Exposition, delay: LoopDelay): Promise<void> {
+  await out.add(METRICS.eventLoopDelay, [
+    [["p50"], delay.p50Seconds],
+    [["p99"], delay.p99Seconds],
+    [["max"], delay.maxSeconds],
+  ]);
+}
+
+function* samples(rules: readonly RuleCounts[], of: (rule: RuleCounts) => readonly Sample[]): Iterable<Sample> {
+  for (const rule of rules) {
+    for (const [labels, value] of of(rule)) yield [[rule.route, rule.rule, ...labels], value];
+  }
+}
+
+function endedSample([cause, count]: readonly [EndCause, number]): Sample {
+  return [[cause], count];
+}
+
+function upAndDown(up: number, down: number): readonly Sample[] {
+  return [
+    [["up"], up],
+    [["down"], down],
+  ];
+}
