@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ReadPage } from "./read-page.ts";
 import { Peer, socketPair, until } from "./relay-stage.contract.ts";
 
-const PAGE_BYTES = 64 * 1024;
+const PAGE_BYTES = 128 * 1024;
 /** Around both pages' sizes. */
 const SIZES = [1, 2, 4_095, 4_096, 4_097, 30_000, PAGE_BYTES - 1, PAGE_BYTES];
 

@@ -24,11 +24,18 @@ class Entry implements Link, TimerHandle {
   next: Link = this;
   isPending = true;
   readonly dueTick: number;
-  readonly callback: () => void;
+  #callback: (() => void) | undefined;
 
   constructor(dueTick: number, callback: () => void) {
     this.dueTick = dueTick;
-    this.callback = callback;
+    this.#callback = callback;
+  }
+
+  /** Gives the callback away: whoever still holds the handle holds nothing by it. */
+  take(): (() => void) | undefined {
+    const callback = this.#callback;
+    this.#callback = undefined;
+    return callback;
   }
 }
 
@@ -46,9 +53,16 @@ function append(ring: Link, entry: Entry): void {
   ring.previous = entry;
 }
 
+/**
+ * Also cuts the entry's own links. A dead entry that V8 has moved to its old generation would otherwise keep its
+ * neighbour alive, and that one the next, until every timer's tunnel of the last minutes is old and waits for a full
+ * collection.
+ */
 function unlink(entry: Entry): void {
   entry.previous.next = entry.next;
   entry.next.previous = entry.previous;
+  entry.previous = entry;
+  entry.next = entry;
 }
 
 /**
@@ -103,6 +117,7 @@ export class TimerWheel {
     handle.isPending = false;
     this.#size -= 1;
     unlink(handle);
+    handle.take();
   }
 
   /** Keeps the coarse clock going although nothing is scheduled, until `releaseClock`; each call counts. */
@@ -156,8 +171,9 @@ export class TimerWheel {
     }
     while (due.next !== due) {
       const entry = due.next as Entry;
+      const callback = entry.take();
       this.cancel(entry);
-      entry.callback();
+      callback?.();
     }
   }
 
