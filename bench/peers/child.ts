@@ -75,9 +75,10 @@ export class Child implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     process.off("exit", this.#endAtExit);
     const tree = this.#signalTree();
-    const deadline = performance.now() + END_TIMEOUT_MS;
-    while (tree.some(isRunning) && performance.now() < deadline) await delay(LOOK_AGAIN_MS);
+    await untilGone(tree);
     for (const fact of tree) if (isRunning(fact)) sendSignal(fact.pid, "SIGKILL");
+    // A killed process takes a moment too.
+    await untilGone(tree);
     if (!this.hasEnded) await once(this.#process, "exit");
   }
 
@@ -87,6 +88,11 @@ export class Child implements AsyncDisposable {
     for (const { pid } of tree) sendSignal(pid, this.#options.endSignal);
     return tree;
   }
+}
+
+async function untilGone(tree: readonly ProcessFact[]): Promise<void> {
+  const deadline = performance.now() + END_TIMEOUT_MS;
+  while (tree.some(isRunning) && performance.now() < deadline) await delay(LOOK_AGAIN_MS);
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {
