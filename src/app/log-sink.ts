@@ -23,9 +23,9 @@ interface Chunk {
 }
 
 /**
- * Writes lines in the background, in order and as many at once as have come within some milliseconds. Never throws, never waits except
- * in `end`, and never keeps the process alive: a reader that is slow, stuck or gone, or a full disk, costs lines, which
- * are counted.
+ * Writes lines in the background, in order and as many at once as have come within some milliseconds. Never throws,
+ * never waits except in `end`, and never keeps the process alive: a reader that is slow, stuck or gone, or a full disk,
+ * costs lines, which are counted.
  */
 export class LogSink {
   readonly #descriptor: number;
