@@ -44,10 +44,6 @@ export function commonFlags(defaults: { readonly admin: string }): readonly Opti
     }),
     flag("--header-timeout <duration>", "time for a request's head", { parse: parsePositiveDuration, fallback: "10s" }),
     flag("--max-head-bytes <bytes>", "bound of a request's head", { parse: parseHeadBytes, fallback: "32768" }),
-    flag("--data-threads <count>", "threads that accept and relay, 1 to 64; more than one on Linux only", {
-      parse: parseThreadCount,
-      fallback: "1",
-    }),
     flag("--dns-interval <duration>", "names are resolved again so often", {
       parse: parsePositiveDuration,
       fallback: "5s",
@@ -74,7 +70,6 @@ interface CommonValues {
   readonly logFormat: LogFormat;
   readonly headerTimeout: number;
   readonly maxHeadBytes: number;
-  readonly dataThreads: number;
   readonly shutdownGrace: number;
   readonly shutdownDeadline: number;
   readonly shutdownSpread: number;
@@ -95,9 +90,6 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
         `must not be longer than --shutdown-deadline (${shutdown.deadlineMs}ms).`,
     );
   }
-  if (values.dataThreads > 1 && process.platform !== "linux") {
-    command.error("error: --data-threads above 1 needs Linux, whose kernel spreads connections over threads.");
-  }
   return {
     http: values.http,
     admin: values.admin,
@@ -105,7 +97,6 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
     logFormat: values.logFormat,
     headerTimeoutMs: values.headerTimeout,
     maxHeadBytes: values.maxHeadBytes,
-    dataThreads: values.dataThreads,
     dnsIntervalMs: values.dnsInterval,
     shutdown,
   };
@@ -135,10 +126,6 @@ function parseAdmin(text: string): ListenAddress | "off" {
 
 function parseHeadBytes(text: string): number {
   return parseInteger(text, 1024, 1024 * 1024);
-}
-
-function parseThreadCount(text: string): number {
-  return parseInteger(text, 1, 64);
 }
 
 /** Lets commander say which flag or variable a wrong value came from. */

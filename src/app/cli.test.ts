@@ -34,7 +34,6 @@ test("serve says where manifests are and where to listen", () => {
     logFormat: "auto",
     headerTimeoutMs: 10_000,
     maxHeadBytes: 32_768,
-    dataThreads: 1,
     dnsIntervalMs: 5_000,
     shutdown: { graceMs: 15_000, deadlineMs: 25_000, spreadMs: 5_000 },
   });
@@ -109,7 +108,6 @@ test.for([
   { name: "a duration", set: ["SHUTDOWN_GRACE", "3s"], of: (c: Config) => c.shutdown.graceMs, want: 3_000 },
   { name: "a word", set: ["LOG_LEVEL", "debug"], of: (c: Config) => c.logLevel, want: "debug" },
   { name: "a number", set: ["MAX_HEAD_BYTES", "4096"], of: (c: Config) => c.maxHeadBytes, want: 4_096 },
-  { name: "a count", set: ["DATA_THREADS", "64"], of: (c: Config) => c.dataThreads, want: 64 },
 ] as const)("$name may come from the environment", ({ set: [variable, value], of, want }) => {
   vi.stubEnv(`HOLDFAST_${variable}`, value);
   expect(of(configOf("proxy --to 127.0.0.1:1"))).toEqual(want);
@@ -157,16 +155,6 @@ test.for([
     name: "a wrong namespace is told what is allowed",
     line: "serve --source kubernetes --namespace Apps",
     says: /Allowed are names of namespaces/,
-  },
-  {
-    name: "too many data threads are refused",
-    line: "proxy --to 127.0.0.1:1 --data-threads 65",
-    says: /--data-threads .*'65' is invalid. Allowed are whole numbers from 1 to 64/,
-  },
-  {
-    name: "no data thread is refused",
-    line: "proxy --to 127.0.0.1:1 --data-threads 0",
-    says: /Allowed are whole numbers from 1 to 64/,
   },
   { name: "a missing backend is named", line: "proxy", says: /--to is required. Allowed are address:port/ },
   {
@@ -216,17 +204,4 @@ test.for(["serve", "proxy"])("the help of %s documents every flag with its varia
 
 test("the version is printed", () => {
   expect(cli("--version")).toEqual({ result: { kind: "exit", exitCode: 0 }, out: "holdfast 1.2.3\n", err: "" });
-});
-
-test("several data threads need Linux, and that is said in words", () => {
-  const platform = Object.getOwnPropertyDescriptor(process, "platform")!;
-  Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
-  try {
-    expect(configOf("proxy --to 127.0.0.1:1").dataThreads).toBe(1);
-    const { result, err } = cli("proxy --to 127.0.0.1:1 --data-threads 2");
-    expect(result).toEqual({ kind: "exit", exitCode: WRONG_USAGE });
-    expect(err).toContain("--data-threads above 1 needs Linux");
-  } finally {
-    Object.defineProperty(process, "platform", platform);
-  }
 });

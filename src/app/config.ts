@@ -71,8 +71,6 @@ export interface Config extends SourceRules {
   readonly logFormat: LogFormat;
   readonly headerTimeoutMs: number;
   readonly maxHeadBytes: number;
-  /** Threads that accept and relay, 1 and up; more than one share the port. */
-  readonly dataThreads: number;
   readonly dnsIntervalMs: number;
   readonly shutdown: ShutdownPlan;
 }

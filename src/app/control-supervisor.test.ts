@@ -43,7 +43,6 @@ function supervise(code: string) {
       logLevel: "info",
     },
     receiver,
-    connect: () => [],
     log: { debug: say, info: say, warn: say, error: say },
     now: () => performance.now(),
     random: () => 0,
@@ -83,28 +82,6 @@ test("one that ends without an error is started again too", async () => {
   const { counts, lines } = supervise("port.close();");
   await vi.waitFor(() => expect(counts.restarts).toBeGreaterThanOrEqual(1), 10_000);
   expect(lines[0]).toMatch(/ended; what it said last is served/);
-});
-
-test("renewed, it ends the thread without a word and starts another one, which tells everything again", async () => {
-  const { supervisor, lines, commits, counts } = supervise(
-    `stopped(); port.postMessage({ kind: "begin" }); port.postMessage({ kind: "commit", generation: 1 });`,
-  );
-  await vi.waitFor(() => expect(commits).toEqual([1]), 10_000);
-  await Promise.all([supervisor.renew(), supervisor.renew()]);
-  await vi.waitFor(() => expect(commits).toEqual([1, 2]), 10_000);
-  expect(lines).toEqual([]);
-  expect(counts.restarts).toBe(0);
-});
-
-test("stopped while it is renewed, it starts none", async () => {
-  const { supervisor, lines, commits } = supervise(
-    `stopped(); port.postMessage({ kind: "begin" }); port.postMessage({ kind: "commit", generation: 1 });`,
-  );
-  await vi.waitFor(() => expect(commits).toEqual([1]), 10_000);
-  const renewed = supervisor.renew();
-  await supervisor.stop();
-  await renewed;
-  expect([commits, lines]).toEqual([[1], []]);
 });
 
 test("stop asks the thread to end, and it is not started again", async () => {

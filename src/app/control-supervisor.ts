@@ -1,6 +1,6 @@
-import { type MessagePort, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import type { Log } from "../controller/index.ts";
-import type { ControlThreadConfig, ControlThreadStart } from "./control-config.ts";
+import type { ControlThreadConfig } from "./control-config.ts";
 import { type DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
 import { RestartBackOff } from "./restart-back-off.ts";
 import type { DataMessage } from "./thread-messages.ts";
@@ -13,8 +13,6 @@ export interface ControlSupervisorOptions {
   readonly entry: URL;
   readonly config: ControlThreadConfig;
   readonly receiver: DataPlaneReceiver;
-  /** Connects the other data threads with the control thread that is being started: a port to each. */
-  readonly connect: () => readonly MessagePort[];
   readonly log: Log;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
@@ -33,8 +31,6 @@ export class ControlSupervisor {
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
-  /** It has been asked to end. */
-  #isEnding = false;
   #isLeaving = false;
 
   constructor(options: ControlSupervisorOptions) {
@@ -43,11 +39,9 @@ export class ControlSupervisor {
   }
 
   start(): void {
-    const { entry, config, receiver, connect, log, now } = this.#options;
+    const { entry, config, receiver, log, now } = this.#options;
     const startedAtMs = now();
-    const dataPorts = connect();
-    const workerData: ControlThreadStart = { config, dataPorts };
-    const worker = new Worker(entry, { workerData, transferList: [...dataPorts], name: "control" });
+    const worker = new Worker(entry, { workerData: config, name: "control" });
     this.#worker = worker;
     worker.on("error", (error) => log.error({ err: error }, "the control thread failed"));
     worker.on("messageerror", (error) => log.error({ err: error }, "a message of the control thread is unreadable"));
@@ -62,30 +56,17 @@ export class ControlSupervisor {
     this.#tell({ kind: "leaving" });
   }
 
-  /** Ends the thread and starts another one, since a data thread is new and has to hear everything. */
-  async renew(): Promise<void> {
-    // In its pause, or asked to end by someone before: the start that comes then tells everyone.
-    if (this.#worker === undefined || this.#isEnding) return;
-    await this.#end(this.#worker);
-    if (!this.#isStopping) this.start();
-  }
-
-  /** Ends the thread for good. */
+  /** Ends the thread: asks it first, so that it closes what it holds. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    if (this.#worker !== undefined) await this.#end(this.#worker);
-  }
-
-  /** Asks it first, so that it closes what it holds. */
-  async #end(worker: Worker): Promise<void> {
-    this.#isEnding = true;
+    const worker = this.#worker;
+    if (worker === undefined) return;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     this.#tell({ kind: "stop" });
     const tooLong = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(tooLong);
-    this.#isEnding = false;
   }
 
   #tell(message: DataMessage): void {
@@ -94,7 +75,7 @@ export class ControlSupervisor {
 
   #exited(code: number, livedMs: number): void {
     this.#worker = undefined;
-    if (this.#isStopping || this.#isEnding) return;
+    if (this.#isStopping) return;
     const delayMs = this.#backOff.after(livedMs);
     this.#options.log.error(
       { exitCode: code, livedMs: Math.round(livedMs), restartInMs: delayMs },

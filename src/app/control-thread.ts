@@ -1,19 +1,18 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Controller } from "../controller/index.ts";
-import type { ControlThreadStart } from "./control-config.ts";
+import type { ControlThreadConfig } from "./control-config.ts";
 import { openSource } from "./open-source.ts";
 import type { OpenSource } from "./opened-source.ts";
 import { PortDataPlane } from "./port-data-plane.ts";
 import { ReportQueue } from "./report-queue.ts";
-import { SpreadDataPlane } from "./spread-data-plane.ts";
 import type { DataMessage } from "./thread-messages.ts";
 import { stepBack } from "./thread-priority.ts";
 
 /** How often it is looked how the source is. */
 const SOURCE_CHECK_MS = 1_000;
 
-/** The entry of the control thread: reads the source and makes the data threads follow, until it is told to stop. */
-async function main(port: MessagePort, { config, dataPorts }: ControlThreadStart): Promise<void> {
+/** The entry of the control thread: reads the source and makes the data thread follow, until it is told to stop. */
+async function main(port: MessagePort, config: ControlThreadConfig): Promise<void> {
   stepBack();
   const stopping = new AbortController();
   const { promise: leaving, resolve: leave } = Promise.withResolvers<void>();
@@ -22,21 +21,16 @@ async function main(port: MessagePort, { config, dataPorts }: ControlThreadStart
     if (message.kind === "leaving") leave();
   });
   const reports = new ReportQueue({ level: config.logLevel });
-  // Reports go to the main thread alone.
-  const noReports = (): ReportQueue => new ReportQueue({ level: "error" });
-  const planes = [
-    new PortDataPlane(port, reports),
-    ...dataPorts.map((dataPort) => new PortDataPlane(dataPort, noReports())),
-  ];
+  const dataPlane = new PortDataPlane(port, reports);
   const open = await openSource(config, reports, stopping.signal);
   void leaving.then(() => open.leave());
   const controller = new Controller({
     source: open.source,
-    dataPlane: new SpreadDataPlane(planes),
+    dataPlane,
     status: open.status,
     observer: {
       programmed: (build) => {
-        for (const plane of planes) plane.firstBuilt();
+        dataPlane.firstBuilt();
         reports.programmed(build);
       },
     },
@@ -47,7 +41,7 @@ async function main(port: MessagePort, { config, dataPorts }: ControlThreadStart
   const stopWatching = watchSource(open, reports);
   await controller.run(stopping.signal);
   stopWatching();
-  for (const each of [port, ...dataPorts]) each.close();
+  port.close();
 }
 
 /** Tells how many problems there are when their number changes, and how fresh everything is when that does. */
@@ -67,4 +61,4 @@ function watchSource(open: OpenSource, reports: ReportQueue): () => void {
 }
 
 if (parentPort === null) throw new Error("this module is the entry of a worker");
-await main(parentPort, workerData as ControlThreadStart);
+await main(parentPort, workerData as ControlThreadConfig);

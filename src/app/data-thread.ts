@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { createTunnelRelay, TimerWheel } from "../relay/index.ts";
@@ -12,12 +13,7 @@ import type { Report } from "./thread-messages.ts";
 
 export interface DataThreadOptions {
   readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
-  /** This process's name in Via, the same on each of its data threads. */
-  readonly pseudonym: string;
-  /** For what clients do. */
   readonly log: Log;
-  /** For what the control thread tells. */
-  readonly reportLog: Log;
   readonly metrics: Metrics;
   readonly droppedLogLines: () => number;
   /** Where backends may not be; undefined = anywhere. */
@@ -38,10 +34,11 @@ export interface DataThread {
 }
 
 export function createDataThread(options: DataThreadOptions): DataThread {
-  const { config, pseudonym, log, metrics, now, random } = options;
+  const { config, log, metrics, now, random } = options;
   const wheel = new TimerWheel({ now });
   const registry = new UpstreamRegistry({ random });
   const tables = new TableHolder();
+  const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
   const proxy = new ProxyServer({
     decider: createDecider({ tables, pseudonym }),
     tables,
@@ -73,7 +70,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
       for (const id of arrived) metrics.rules.setGone(id, false);
       tableIsLive();
     },
-    onReport: reportHandler(options.reportLog, metrics),
+    onReport: reportHandler(log, metrics),
   });
   wheel.start();
   return { proxy, receiver, hasTable, wheel };

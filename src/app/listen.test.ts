@@ -1,14 +1,14 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type ListenOptions, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { formatAddress, listenOn, sharing } from "./listen.ts";
+import { formatAddress, listenOn } from "./listen.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function listen(at: ListenOptions): Promise<AddressInfo> {
+async function listen(at: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
   const server = createServer();
   server.listen(at);
   await once(server, "listening");
@@ -19,13 +19,6 @@ async function listen(at: ListenOptions): Promise<AddressInfo> {
 test("a free port is given and told", async () => {
   const bound = await listenOn(listen, { host: "127.0.0.1", port: 0 }, "--http");
   expect(bound).toMatchObject({ address: "127.0.0.1", port: expect.any(Number) });
-});
-
-test.skipIf(process.platform !== "linux")("a port that others share is taken all the same", async () => {
-  const shared = sharing(async ({ sharing: how, ...at }) => listen({ ...at, reusePort: how === "port" }));
-  const { port } = await listenOn(shared, { host: "127.0.0.1", port: 0 }, "--http");
-  await listen({ host: "127.0.0.1", port, reusePort: true });
-  await expect(listenOn(shared, { host: "127.0.0.1", port }, "--http")).rejects.toThrow(/is in use by another process/);
 });
 
 test("a port in use is refused in words that name the address and the flag", async () => {

@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
-import type { ProxyServer } from "../proxy/index.ts";
 import type { ListenAddress } from "./config.ts";
 
 /** The port cannot be had; the message says why, in words, and which flag helps. */
@@ -36,24 +33,6 @@ export async function listenOn(listen: Listen, at: ListenAddress, flag: string):
     const text = `cannot listen on ${formatAddress(at)}: ${reason}. Choose another address with ${flag}.`;
     throw new ListenError(text, { cause: error });
   }
-}
-
-/**
- * Listens so that other threads can share the port. The kernel would let another process of the same user share it too,
- * and take a part of the clients; so it is looked first whether anyone has it.
- */
-export function sharing(listen: ProxyServer["listen"]): Listen {
-  return async (at) => {
-    if (at.port !== 0) await probe(at);
-    return listen({ ...at, sharing: "port" });
-  };
-}
-
-async function probe(at: { readonly host: string; readonly port: number }): Promise<void> {
-  const server = createServer((socket) => socket.destroy()).listen(at);
-  await once(server, "listening");
-  server.close();
-  await once(server, "close");
 }
 
 /** As it is written on a command line. */

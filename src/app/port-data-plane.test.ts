@@ -205,16 +205,3 @@ test("a first build without any route commits an empty table, a first build with
   await settled();
   expect(seen).toHaveLength(2);
 });
-
-test("a data thread that ended holds nobody up: tables under way and later ones count as live", async () => {
-  const { data } = plane();
-  await begun();
-  const table = (generation: number) => ({ generation, hosts: new Map([["a.example", [entry("a")]]]) });
-  const underWay = data.applyTable(table(1));
-  const waiting = data.applyTable(table(2));
-  while ((await next()).kind !== "commit");
-  channel.port1.close();
-  await Promise.all([underWay, waiting]);
-  await data.applyTable(table(3));
-  data.setEndpoints(key("a"), endpoints(1));
-});

@@ -37,8 +37,7 @@ interface PendingTable {
  * The control thread's end of the road. One message is under way at a time and the next one waits for its
  * acknowledgement: a MessagePort delivers everything queued in one turn of the event loop, which would stall tunnels.
  * Endpoints are coalesced by upstream and go before everything else, so they are live before any table given later;
- * an upstream that no rule names any more (null) goes only after the tables given before. A data thread that ended
- * holds nobody up: nothing is left to be done for it.
+ * an upstream that no rule names any more (null) goes only after the tables given before.
  */
 export class PortDataPlane implements DataPlane {
   readonly #port: ControlEnd;
@@ -51,7 +50,6 @@ export class PortDataPlane implements DataPlane {
   /** The commit that is under way, or undefined. */
   #committing: PendingTable | undefined;
   #isWaiting = false;
-  #isGone = false;
 
   constructor(port: ControlEnd, reports: ReportQueue, limits: Partial<MessageLimits> = {}) {
     this.#port = port;
@@ -60,7 +58,6 @@ export class PortDataPlane implements DataPlane {
     port.on("message", (message: DataMessage) => {
       if (message.kind === "ack") this.#acknowledged();
     });
-    port.on("close", () => this.#leave());
     reports.onPush(() => this.#pump());
     this.#send({ kind: "begin" });
   }
@@ -68,7 +65,6 @@ export class PortDataPlane implements DataPlane {
   /** Resolves when new requests are answered by the table. */
   applyTable(delta: TableDelta): Promise<void> {
     this.#tablesGiven++;
-    if (this.#isGone) return Promise.resolve();
     return new Promise((resolve) => {
       this.#tables.push({ generation: delta.generation, parts: tableParts(delta.hosts, this.#limits), resolve });
       this.#pump();
@@ -84,7 +80,6 @@ export class PortDataPlane implements DataPlane {
   }
 
   setEndpoints(upstream: UpstreamKey, endpoints: readonly Endpoint[] | null): void {
-    if (this.#isGone) return;
     const afterTables = endpoints === null ? this.#tablesGiven : 0;
     // Deleted first, so that whoever changes most often does not keep the head of the queue.
     this.#endpoints.delete(upstream);
@@ -101,14 +96,6 @@ export class PortDataPlane implements DataPlane {
       committed.resolve();
     }
     this.#pump();
-  }
-
-  #leave(): void {
-    this.#isGone = true;
-    this.#isWaiting = true;
-    this.#committing?.resolve();
-    for (const { resolve } of this.#tables.splice(0)) resolve();
-    this.#endpoints.clear();
   }
 
   #pump(): void {

@@ -1,16 +1,14 @@
-import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AdminServer } from "../admin/index.ts";
-import type { OwnListener } from "../proxy/index.ts";
+import { type ForbiddenCheck, forbiddenTargets, type OwnListener } from "../proxy/index.ts";
 import { createLogger, METRICS, Metrics } from "../telemetry/index.ts";
 import type { Log } from "../controller/index.ts";
 import type { Config, ShutdownPlan } from "./config.ts";
 import type { ControlThreadConfig } from "./control-config.ts";
 import { ControlSupervisor } from "./control-supervisor.ts";
 import { createDataThread, type DataThread } from "./data-thread.ts";
-import { DataWorkers } from "./data-workers.ts";
-import { guardTargets } from "./guard-targets.ts";
-import { listenOn, sharing } from "./listen.ts";
+import { listenOn } from "./listen.ts";
 import { LogSink } from "./log-sink.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
 import { graphOptions } from "./graph-options.ts";
@@ -30,7 +28,13 @@ export async function runHoldfast(config: Config): Promise<void> {
   const sink = new LogSink({ destination: process.stdout.fd });
   // Whatever ends the process: what waits is written.
   process.once("exit", () => sink.end());
-  const run = new Run(config, sink);
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    sink,
+    isTerminal: process.stdout.isTTY === true,
+  });
+  const run = new Run(config, log, () => sink.droppedLines);
   try {
     await run.start();
     await run.end();
@@ -47,55 +51,36 @@ function now(): number {
 /** One life of the process, from the first port to the last socket. */
 class Run {
   readonly #config: Config;
-  /** Of the process. */
   readonly #log: Log;
-  /** Of what clients do on this thread. */
-  readonly #dataLog: Log;
-  readonly #metrics = new Metrics({ thread: 0, nextTurn, wallClock: Date.now });
+  readonly #metrics: Metrics;
   readonly #data: DataThread;
-  readonly #workers: DataWorkers;
   readonly #control: ControlSupervisor;
   readonly #admin: AdminServer;
   readonly #signals = onEndSignals(process);
   readonly #listeners: OwnListener[] = [];
   #isReady = false;
 
-  constructor(config: Config, sink: LogSink) {
+  constructor(config: Config, log: Log, droppedLogLines: () => number) {
     this.#config = config;
-    const isTerminal = process.stdout.isTTY === true;
-    const logger = { level: config.logLevel, format: config.logFormat, sink, isTerminal };
-    const log = createLogger(logger);
     this.#log = log;
-    this.#dataLog = config.dataThreads > 1 ? createLogger({ ...logger, thread: 0 }) : log;
-    const metrics = this.#metrics;
-    const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
-    const common = { now, random: Math.random };
+    const metrics = new Metrics({ nextTurn, wallClock: Date.now });
+    this.#metrics = metrics;
     this.#data = createDataThread({
-      ...common,
       config,
-      pseudonym,
-      log: this.#dataLog,
-      reportLog: log,
-      metrics,
-      droppedLogLines: () => sink.droppedLines,
-      isForbidden: guardTargets(config.source, () => this.#listeners),
-    });
-    this.#workers = new DataWorkers({
-      ...common,
-      entry: entry("data-worker"),
-      start: { config, pseudonym, isTerminal },
       log,
-      sink,
       metrics,
-      onRestart: () => void this.#control.renew(),
+      droppedLogLines,
+      isForbidden: this.#forbiddenTargets(),
+      now,
+      random: Math.random,
     });
     this.#control = new ControlSupervisor({
-      ...common,
-      entry: entry("control-thread"),
+      entry: controlEntry(),
       config: controlConfig(config),
       receiver: this.#data.receiver,
-      connect: () => this.#workers.connect(),
       log,
+      now,
+      random: Math.random,
       onRestart: () => metrics.increment(METRICS.controlRestarts),
     });
     this.#admin = new AdminServer({
@@ -106,25 +91,29 @@ class Run {
     });
   }
 
+  /**
+   * Whoever writes EndpointSlices in a cluster must not reach what only this machine may (the admin port, the node's own
+   * services). Who writes manifests into a folder is the operator himself, and loopback is what he means.
+   */
+  #forbiddenTargets(): ForbiddenCheck | undefined {
+    if (this.#config.source.kind !== "kubernetes") return undefined;
+    return forbiddenTargets({ ownListeners: () => this.#listeners, ownAddresses, now });
+  }
+
   /** Admin at once, clients after the first table: before it, every answer would be a wrong 404. */
   async start(): Promise<void> {
-    const { admin, http, version, dataThreads } = this.#config;
-    this.#log.info({ version, dataThreads, node: process.version, pid: process.pid }, "holdfast starts");
+    const { admin, http, version } = this.#config;
+    this.#log.info({ version, node: process.version, pid: process.pid }, "holdfast starts");
     if (admin !== "off") {
       const bound = await listenOn((at) => this.#admin.listen(at), admin, "--admin");
       this.#listeners.push(bound);
       this.#log.info({ listener: "admin", ...bound }, "listening");
     }
-    this.#workers.start(this.#listeners);
     this.#control.start();
     await Promise.race([this.#data.hasTable, this.#signals.first]);
     if (this.#signals.received !== undefined) return;
-    const { proxy } = this.#data;
-    const alone = proxy.listen.bind(proxy);
-    const bound = await listenOn(this.#workers.areThere ? sharing(alone) : alone, http, "--http");
+    const bound = await listenOn((at) => this.#data.proxy.listen(at), http, "--http");
     this.#listeners.push(bound);
-    await Promise.race([this.#workers.listen(bound), this.#signals.first]);
-    if (this.#signals.received !== undefined) return;
     this.#isReady = true;
     this.#log.info({ listener: "http", ...bound }, "listening");
   }
@@ -137,33 +126,39 @@ class Run {
     this.#control.leave();
     const { proxy } = this.#data;
     if (proxy.listeners.length === 0) return;
-    const plan = planFor(signal, this.#config.shutdown);
-    const cut = this.#signals.second;
-    await Promise.all([
-      drain({ plan, target: drainOf(proxy), log: this.#dataLog, now, sleep: (ms) => sleep(ms), cut }),
-      this.#workers.drain(plan, cut),
-    ]);
+    await drain({
+      plan: planFor(signal, this.#config.shutdown),
+      target: drainOf(proxy),
+      log: this.#log,
+      now,
+      sleep: (ms) => sleep(ms),
+      cut: this.#signals.second,
+    });
   }
 
   /** Closes everything, whatever state it is in. */
   async close(): Promise<void> {
     this.#signals.dispose();
-    const threads = [this.#data.proxy.close(), this.#workers.close(), this.#control.stop()];
-    const closed = Promise.all([...threads, this.#admin.stop()]);
+    const closed = Promise.all([this.#data.proxy.close(), this.#control.stop(), this.#admin.stop()]);
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS)]);
     this.#data.wheel.stop();
     this.#metrics.stop();
   }
 }
 
+/** Of every interface of this machine or Pod. */
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+}
+
 function planFor(signal: EndSignal, plan: ShutdownPlan): ShutdownPlan {
   return signal === "SIGINT" ? INTERRUPT_PLAN : plan;
 }
 
-/** A thread's module, beside this file: as source or compiled. */
-function entry(name: string): URL {
+/** Beside this file: as source or compiled. */
+function controlEntry(): URL {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  return new URL(`./${name}${extension}`, import.meta.url);
+  return new URL(`./control-thread${extension}`, import.meta.url);
 }
 
 function controlConfig(config: Config): ControlThreadConfig {

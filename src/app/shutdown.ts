@@ -1,12 +1,13 @@
 import type { Log } from "../controller/index.ts";
 import type { ProxyServer } from "../proxy/index.ts";
+import type { Members } from "../relay/index.ts";
 import type { ShutdownPlan } from "./config.ts";
 import { closesDue, idlestFirst } from "./shutdown-schedule.ts";
 
 /** How often it is looked whether something is due or done. */
 const STEP_MS = 20;
 /** After the deadline, how long closing handshakes may still take. */
-export const LAST_WORDS_MS = 2_000;
+const LAST_WORDS_MS = 2_000;
 
 /** The part of a tunnel that its planned end needs. */
 export interface ClosableTunnel {
@@ -16,7 +17,7 @@ export interface ClosableTunnel {
 
 /** What is to be shut down. */
 interface Drainable {
-  readonly tunnels: ReadonlySet<ClosableTunnel>;
+  readonly tunnels: Pick<Members<ClosableTunnel>, "size"> & Iterable<ClosableTunnel>;
   /** Handshakes and plain requests that are being answered. */
   readonly openRequests: number;
   stopListening(): void;

@@ -67,10 +67,6 @@ interface ThreadPort<In, Out> {
 }
 
 /** The control thread's end. */
-export interface ControlEnd extends ThreadPort<DataMessage, ControlMessage> {
-  on(event: "message", listener: (message: DataMessage) => void): unknown;
-  /** Nobody is at the other end any more. */
-  on(event: "close", listener: () => void): unknown;
-}
+export type ControlEnd = ThreadPort<DataMessage, ControlMessage>;
 /** The data thread's end. */
 export type DataEnd = ThreadPort<ControlMessage, DataMessage>;

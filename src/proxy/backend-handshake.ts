@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { ProxyErrorCode } from "./answers.ts";
-import { pairsOf } from "./data-path.ts";
+import { pairsOf } from "./raw-headers.ts";
 import { formatRequestHead } from "./request-head.ts";
 import { readSwitchHead } from "./switch-head.ts";
 import type { HeaderPair, OutgoingHead } from "./types.ts";

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Roster, RosterMember } from "../relay/index.ts";
 import type { ProxyErrorCode } from "./answers.ts";
 import { linger, type LingerOptions } from "./linger.ts";
 
@@ -14,25 +14,40 @@ export interface Turn {
   readonly hasAnswered: boolean;
 }
 
+const CONNECTION = Symbol("client connection");
+type HeldSocket = Socket & { [CONNECTION]?: ClientConnection };
+
 /**
  * A client's connection while HTTP is spoken on it. Answers go out in the order of the requests, and each request
  * starts when the one before is answered: a client that sends many ahead gets one backend at a time, not many.
  */
-export class ClientConnection {
+export class ClientConnection implements RosterMember {
+  rosterPlace = -1;
   readonly socket: Socket;
   readonly clientAddress: string;
+  readonly #roster: Roster<ClientConnection>;
   readonly #linger: LingerOptions;
   #current: Turn | undefined = undefined;
   #waiting: (() => Turn)[] = [];
   #isFull = false;
   #isEnding = false;
 
-  constructor(socket: Socket, options: LingerOptions) {
+  constructor(socket: Socket, roster: Roster<ClientConnection>, options: LingerOptions) {
     this.socket = socket;
     this.clientAddress = plainAddress(socket.remoteAddress);
+    this.#roster = roster;
     this.#linger = options;
+    const held: HeldSocket = socket;
+    held[CONNECTION] = this;
     // Node's HTTP ends a connection with this after its last answer, and would destroy it with bytes unread.
-    socket.destroySoon = () => this.end();
+    held.destroySoon = endConnection;
+    held.on("close", leaveRoster);
+    roster.add(this);
+  }
+
+  /** The connection of a client's socket. */
+  static of(socket: Socket): ClientConnection | undefined {
+    return (socket as HeldSocket)[CONNECTION];
   }
 
   get isBusy(): boolean {
@@ -84,6 +99,11 @@ export class ClientConnection {
     return true;
   }
 
+  /** The socket is closed. */
+  leaveRoster(): void {
+    this.#roster.delete(this);
+  }
+
   /** No more requests: ends our half and lingers. */
   end(): void {
     this.#isEnding = true;
@@ -91,16 +111,26 @@ export class ClientConnection {
   }
 }
 
-/** What Node's parser lets pass and we do not serve. */
+// For every socket the same functions: nothing is made for each of thousands of connections per second.
+function endConnection(this: Socket): void {
+  ClientConnection.of(this)?.end();
+}
+
+function leaveRoster(this: Socket): void {
+  ClientConnection.of(this)?.leaveRoster();
+}
+
+/** What Node's parser lets pass and we do not serve. `headers` = how many lines of them. */
 export function headFault(
-  request: IncomingMessage,
-  maxHeaders: number,
+  httpVersion: string,
+  headers: number,
+  limits: { readonly maxHeaders: number },
 ): { readonly code: ProxyErrorCode; readonly detail: string } | undefined {
-  if (request.httpVersion !== "1.1" && request.httpVersion !== "1.0") {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") {
     return { code: "HF_BAD_REQUEST", detail: "an HTTP version other than 1.0 and 1.1" };
   }
-  if (request.rawHeaders.length > maxHeaders * 2) {
-    return { code: "HF_HEAD_TOO_LARGE", detail: `more than ${maxHeaders} headers` };
+  if (headers > limits.maxHeaders) {
+    return { code: "HF_HEAD_TOO_LARGE", detail: `more than ${limits.maxHeaders} headers` };
   }
   return undefined;
 }
@@ -117,5 +147,6 @@ export function parserFault(error: NodeJS.ErrnoException & { readonly reason?: s
 
 /** IPv4 clients of a dual-stack listener come as `::ffff:192.0.2.1`. */
 export function plainAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:(?=\d+\.)/i, "") ?? "";
+  // An expression costs a dual-stack listener little, and the other listeners' clients nothing.
+  return address?.startsWith("::") === true ? address.replace(/^::ffff:(?=\d+\.)/i, "") : (address ?? "");
 }

@@ -4,7 +4,8 @@ import type { CompiledRule } from "../routing/index.ts";
 import type { Balancer } from "../upstream/index.ts";
 import { answerOf, type ProxyErrorCode } from "./answers.ts";
 import type { ForbiddenCheck } from "./forbidden-targets.ts";
-import type { Decider, HeaderPair, ProxyObserver, RequestFacts } from "./types.ts";
+import { pairsOf } from "./raw-headers.ts";
+import type { Decider, ProxyObserver, ReceivedHead, RequestFacts } from "./types.ts";
 
 /** Bounds of one listener. Milliseconds and bytes. */
 export interface ProxyLimits {
@@ -78,26 +79,15 @@ export function tellRefused(observer: ProxyObserver, failed: FailedRequest): voi
   });
 }
 
-export function factsOf(request: IncomingMessage, clientAddress: string): RequestFacts {
-  return {
-    method: request.method ?? "",
-    target: request.url ?? "",
-    headers: pairsOf(request.rawHeaders),
-    clientAddress,
-    scheme: "http",
-    httpVersion: request.httpVersion,
-  };
+/** What Node's parser has read of a request. */
+export function receivedHead(request: IncomingMessage): ReceivedHead {
+  const { method = "", url = "", rawHeaders, httpVersion } = request;
+  return { method, target: url, headers: pairsOf(rawHeaders), httpVersion };
 }
 
-/** Name, value, name, value ... as pairs. */
-export function pairsOf(raw: readonly (string | Buffer)[]): HeaderPair[] {
-  const pairs: HeaderPair[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([latin1(raw[i]), latin1(raw[i + 1])]);
-  return pairs;
-}
-
-function latin1(text: string | Buffer | undefined): string {
-  return typeof text === "string" ? text : (text?.toString("latin1") ?? "");
+/** What a decision needs to know of a request. */
+export function factsOf({ method, target, headers, httpVersion }: ReceivedHead, clientAddress: string): RequestFacts {
+  return { method, target, headers, clientAddress, scheme: "http", httpVersion };
 }
 
 /** A status line's reason, or "" where it holds what may not be written (RFC 9112 4). */

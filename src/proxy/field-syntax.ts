@@ -70,10 +70,13 @@ function endOfElement(value: string, start: number): number {
 /** Whether a list of tokens over several field lines names `token` (lower case), in any spelling. */
 export function namesToken(values: readonly string[], token: string): boolean {
   for (const value of values) {
-    if (value === token) return true;
-    for (const element of value.split(",")) {
-      if (trimSpace(element).toLowerCase() === token) return true;
-    }
+    // As long as the token, it is the token or nothing; only what is longer can be a list.
+    if (value.length === token.length ? value.toLowerCase() === token : isInList(value, token)) return true;
   }
   return false;
+}
+
+function isInList(list: string, token: string): boolean {
+  if (list.length < token.length) return false;
+  return list.split(",").some((element) => trimSpace(element).toLowerCase() === token);
 }

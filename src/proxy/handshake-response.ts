@@ -3,7 +3,8 @@ import { hasUpgradeOption } from "./field-names.ts";
 import { namesToken } from "./field-syntax.ts";
 import { extensionNames } from "./handshake-request.ts";
 import { editHeaders } from "./header-edits.ts";
-import { endToEnd, type ResponseShape, valuesOf, withoutLength } from "./response-headers.ts";
+import { valuesOf } from "./raw-headers.ts";
+import { endToEnd, type ResponseShape, withoutLength } from "./response-headers.ts";
 import { viaElement } from "./forwarded.ts";
 import type { HeaderPair, OfferedHandshake } from "./types.ts";
 

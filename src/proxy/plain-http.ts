@@ -7,11 +7,12 @@ import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
 import type { Turn } from "./connections.ts";
 import { type DialAnswer, dialAnswer } from "./dial.ts";
-import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
+import { type DataPath, factsOf, receivedHead, safeReason, tellRefused, textOf } from "./data-path.ts";
 import { breakOff } from "./linger.ts";
 import { refuseResponse, withConnection } from "./refuse.ts";
 import { hasBody, RequestBody } from "./request-body.ts";
-import { answerFault, responseHeaders, valuesOf } from "./response-headers.ts";
+import { pairsOf, valuesOf } from "./raw-headers.ts";
+import { answerFault, responseHeaders } from "./response-headers.ts";
 import type { HeaderPair, OutgoingHead } from "./types.ts";
 
 export interface PlainRequest {
@@ -71,7 +72,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   async start(): Promise<void> {
     const { request, clientAddress } = this.#in;
     try {
-      const decision = await this.#path.decider.decide(factsOf(request, clientAddress));
+      const decision = await this.#path.decider.decide(factsOf(receivedHead(request), clientAddress));
       if (this.#isOver) return;
       if (decision.kind === "refuse") {
         this.#rule = decision.entry?.rule;

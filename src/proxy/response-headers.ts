@@ -3,6 +3,7 @@ import { isHoldfastName, isHopByHop, nominatedNames } from "./field-names.ts";
 import { isDigits, isFieldValue, isToken, namesToken } from "./field-syntax.ts";
 import { viaElement } from "./forwarded.ts";
 import { editHeaders } from "./header-edits.ts";
+import { valuesOf } from "./raw-headers.ts";
 import type { HeaderPair } from "./types.ts";
 
 /** How a rule and this instance shape the head of a backend's answer. */
@@ -65,15 +66,6 @@ export function answerFault(status: number, headers: readonly HeaderPair[]): str
   if (status < 200 || status > 999) return "the status is not one of a final answer";
   const coding = valuesOf(headers, "transfer-encoding").join(",").trim().toLowerCase();
   return coding === "" || coding === "chunked" ? undefined : "an unknown transfer coding";
-}
-
-/** Every value under a name (lower case), in order. */
-export function valuesOf(headers: readonly HeaderPair[], name: string): string[] {
-  const values: string[] = [];
-  for (const [received, value] of headers) {
-    if (received.length === name.length && received.toLowerCase() === name) values.push(value);
-  }
-  return values;
 }
 
 /** Not beside a Transfer-Encoding, not with two different values (RFC 9112 6.3). */

@@ -1,6 +1,7 @@
+import { readFieldLines } from "./field-lines.ts";
 import { hasUpgradeOption } from "./field-names.ts";
-import { isFieldValue, isToken, namesToken, trimSpace } from "./field-syntax.ts";
-import { valuesOf } from "./response-headers.ts";
+import { namesToken } from "./field-syntax.ts";
+import { valuesOf } from "./raw-headers.ts";
 import type { HeaderPair } from "./types.ts";
 
 /** The head of a 101 to WebSocket. */
@@ -26,28 +27,9 @@ export function readSwitchHead(bytes: Buffer, maxHeadBytes: number): SwitchHead 
   if (end === -1) return undefined;
   const [statusLine = "", ...lines] = text.slice(0, end).split("\r\n");
   if (!REASON.test(statusLine.slice(STATUS.length))) return undefined;
-  const headers: HeaderPair[] = [];
-  for (const line of lines) {
-    const pair = readField(line);
-    if (pair === undefined || framesBody(pair[0])) return undefined;
-    headers.push(pair);
-  }
+  const headers = readFieldLines(lines);
+  if (headers === undefined) return undefined;
   const isSwitch =
     namesToken(valuesOf(headers, "upgrade"), "websocket") && hasUpgradeOption(valuesOf(headers, "connection"));
   return isSwitch ? { headers, size: end + END.length } : undefined;
-}
-
-/** A field line without folding and without space before its colon (RFC 9112 5). */
-function readField(line: string): HeaderPair | undefined {
-  const colon = line.indexOf(":");
-  const name = line.slice(0, colon);
-  const value = trimSpace(line.slice(colon + 1));
-  return colon > 0 && isToken(name) && isFieldValue(value) ? [name, value] : undefined;
-}
-
-/** A 101 has no body (RFC 9112 6.3): whether a length in it is sound, and what it means, is a parser's to say. */
-function framesBody(name: string): boolean {
-  if (name.length !== "content-length".length && name.length !== "transfer-encoding".length) return false;
-  const lower = name.toLowerCase();
-  return lower === "content-length" || lower === "transfer-encoding";
 }

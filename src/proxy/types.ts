@@ -4,17 +4,21 @@ import type { ProxyErrorCode } from "./answers.ts";
 
 export type HeaderPair = readonly [name: string, value: string];
 
-/** All that a decision looks at; no socket, so that HTTP/1.1, HTTP/2 streams and a native acceptor can share it. */
-export interface RequestFacts {
+/** A request's head as it came. */
+export interface ReceivedHead {
   readonly method: string;
   /** The request target as received: origin-form or absolute-form. */
   readonly target: string;
   /** Pairs as received, in order, repeated ones included. */
   readonly headers: readonly HeaderPair[];
-  readonly clientAddress: string;
-  readonly scheme: "http" | "https";
   /** Of the request as received: `1.0`, `1.1`. An upgrade in a 1.0 request is ignored (RFC 9110 7.8). */
   readonly httpVersion: string;
+}
+
+/** All that a decision looks at; no socket, so that HTTP/1.1, HTTP/2 streams and a native acceptor can share it. */
+export interface RequestFacts extends ReceivedHead {
+  readonly clientAddress: string;
+  readonly scheme: "http" | "https";
 }
 
 /** The request as it will go to a backend: a head without a socket. */

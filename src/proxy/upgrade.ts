@@ -5,22 +5,23 @@ import type { CompiledRule } from "../routing/index.ts";
 import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { type HandshakeAnswer, sendHandshake } from "./backend-handshake.ts";
-import { type DataPath, factsOf, pairsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
+import { type DataPath, factsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
 import { dial, type DialAnswer, dialAnswer } from "./dial.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { checkSwitch } from "./handshake-response.ts";
 import { breakOff, linger } from "./linger.ts";
 import type { LiveRules } from "./live-rules.ts";
+import { pairsOf, valuesOf } from "./raw-headers.ts";
 import { formatHead, refuseSocket, withConnection } from "./refuse.ts";
 import { answerFault, refusalHeaders } from "./response-headers.ts";
-import type { Decision, HeaderPair } from "./types.ts";
+import type { Decision, HeaderPair, ReceivedHead } from "./types.ts";
 
 export interface UpgradeRequest {
-  readonly request: IncomingMessage;
+  readonly head: ReceivedHead;
   /** HTTP has let go of it. */
   readonly socket: Socket;
-  /** What was read behind the request's head. */
-  readonly head: Buffer;
+  /** What was read behind the head. */
+  readonly early: Buffer;
   readonly clientAddress: string;
 }
 
@@ -43,6 +44,9 @@ export interface UpgradeSurroundings {
   readonly onDone: (handshake: UpgradeHandshake) => void;
 }
 
+/** Nothing has been tried yet. */
+const NONE: ReadonlySet<BackendId> = new Set();
+
 type TunnelDecision = Extract<Decision, { kind: "tunnel" }>;
 
 /**
@@ -55,7 +59,8 @@ export class UpgradeHandshake {
   readonly #in: UpgradeRequest;
   readonly #startedAtMs: number;
   readonly #early: EarlyBytes;
-  readonly #tried = new Set<BackendId>();
+  /** Backends whose dial has failed. */
+  #tried: Set<BackendId> | undefined = undefined;
   #rule: CompiledRule | undefined = undefined;
   #policy: PolicyRef | undefined = undefined;
   #lease: Lease | undefined = undefined;
@@ -71,7 +76,7 @@ export class UpgradeHandshake {
     this.#in = upgrade;
     this.#startedAtMs = around.path.now();
     const { maxEarlyBytes } = around.path.limits;
-    this.#early = new EarlyBytes(upgrade.socket, upgrade.head, {
+    this.#early = new EarlyBytes(upgrade.socket, upgrade.early, {
       maxBytes: maxEarlyBytes,
       onGone: () => this.#abandon(),
     });
@@ -79,9 +84,9 @@ export class UpgradeHandshake {
 
   /** Decides and goes. Failures become answers; it never throws. */
   start(): void {
-    const { request, clientAddress } = this.#in;
+    const { head, clientAddress } = this.#in;
     try {
-      const decision = this.#path.decider.decide(factsOf(request, clientAddress));
+      const decision = this.#path.decider.decide(factsOf(head, clientAddress));
       // A decider that knows at once costs no turn of the microtask queue.
       if (decision instanceof Promise) void this.#await(decision);
       else this.#follow(decision);
@@ -111,9 +116,9 @@ export class UpgradeHandshake {
   refuse(code: ProxyErrorCode, detail: string, headers: readonly HeaderPair[] = answerHeaders(code)): void {
     if (!this.#finish("lost")) return;
     this.#stopBackend();
-    const { request, socket, clientAddress } = this.#in;
+    const { head, socket, clientAddress } = this.#in;
     tellRefused(this.#path.observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: true });
-    const { accept } = request.headers;
+    const accept = valuesOf(head.headers, "accept").join(", ");
     refuseSocket(socket, { code, detail, headers, accept }, this.#path);
   }
 
@@ -131,16 +136,17 @@ export class UpgradeHandshake {
   #dialNext(decision: TunnelDecision): void {
     const { balancer, wheel, limits, isForbidden } = this.#path;
     const { rule } = decision.entry;
-    const lease = this.#tried.size < limits.maxDials ? balancer.acquire(rule, this.#tried) : undefined;
+    const lease = this.#triedCount < limits.maxDials ? balancer.acquire(rule, this.#tried ?? NONE) : undefined;
     if (lease === undefined) {
       const { code, detail } = this.#lastFailure;
       return this.refuse(code, [detail, this.#triedText()].filter((text) => text !== "").join("; "));
     }
     this.#lease = lease;
-    this.#tried.add(lease.backend.id);
     const timeoutMs = Math.min(limits.connectTimeoutMs, this.#remainingMs(rule) / 2);
     this.#stopBackend = dial(lease.backend, { wheel, timeoutMs, isForbidden }, (result) => {
       if ("socket" in result) return this.#send(decision, result.socket);
+      this.#tried ??= new Set();
+      this.#tried.add(lease.backend.id);
       lease.release("dialFailed");
       this.#lease = undefined;
       this.#lastFailure = dialAnswer(result.failure, result.reason);
@@ -150,7 +156,10 @@ export class UpgradeHandshake {
 
   #send(decision: TunnelDecision, socket: Socket): void {
     const { maxHeadBytes } = this.#path.limits;
-    this.#stopBackend = () => socket.destroy();
+    // By way of a name: V8 allocates a function that is assigned to a property at once in its old generation, where it
+    // would keep the whole handshake, long over, until the next full collection.
+    const stop = (): void => void socket.destroy();
+    this.#stopBackend = stop;
     try {
       sendHandshake(socket, decision.head, { maxHeadBytes }, (answer) => this.#onAnswer(decision, socket, answer));
     } catch (error) {
@@ -254,7 +263,13 @@ export class UpgradeHandshake {
     return { edits: rule.responseHeaders, pseudonym: this.#path.pseudonym };
   }
 
+  get #triedCount(): number {
+    return this.#tried?.size ?? 0;
+  }
+
   #triedText(): string {
-    return this.#tried.size > 1 ? `${this.#tried.size} backends were tried` : "";
+    // One that has not failed holds a lease.
+    const count = this.#triedCount + (this.#lease === undefined ? 0 : 1);
+    return count > 1 ? `${count} backends were tried` : "";
   }
 }

@@ -10,5 +10,6 @@ export type * from "./types.ts";
 export { CLOSE_CODES, type CloseCodes, NO_STATUS } from "./close-codes.ts";
 export { encodeClose } from "./close-frame.ts";
 export { type Boundary, FrameTracker } from "./frame-tracker.ts";
+export { type Members, Roster, type RosterMember } from "./roster.ts";
 export { type TimerHandle, TimerWheel, type TimerWheelOptions } from "./timer-wheel.ts";
 export { createTunnelRelay, type TunnelRelayOptions } from "./tunnel-relay.ts";

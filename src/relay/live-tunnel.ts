@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
 import { Flow, type FlowOwner, LINGER_MS } from "./flow.ts";
 import type { ReadPage } from "./read-page.ts";
+import type { RosterMember } from "./roster.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 import type { EndCause, PolicyRef, Side, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
@@ -34,10 +36,13 @@ export interface Join<Context> {
 }
 
 /** Two flows and why they end. */
-export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwner {
+export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwner, RosterMember {
+  rosterPlace = -1;
   readonly context: Context;
   readonly openedAtMs: number;
   lastActiveAtMs: number;
+  /** `probePeers` was called. */
+  isProbing = false;
 
   readonly #surroundings: TunnelSurroundings<Context>;
   readonly #wheel: TimerWheel;
@@ -84,6 +89,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#armLifetime();
     this.#up.startReading();
     this.#down.startReading();
+    if (!isAtEnd(this.#client.socket) && !isAtEnd(this.#backend.socket)) return;
     queueMicrotask(() => {
       this.#catchUp(this.#client);
       this.#catchUp(this.#backend);
@@ -123,8 +129,9 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#down.finish();
   }
 
-  /** Makes TCP ask whether the peers are still there after so long a silence. */
+  /** Makes TCP ask whether the peers are still there after so long a silence; to be said once. */
   probePeers(afterMs: number): void {
+    this.isProbing = true;
     this.#client.socket.setKeepAlive(true, afterMs);
     this.#backend.socket.setKeepAlive(true, afterMs);
   }
@@ -277,4 +284,9 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
       stats: this.stats,
     });
   }
+}
+
+/** It has told its end to whoever listened before. */
+function isAtEnd(socket: Socket): boolean {
+  return socket.closed || socket.readableEnded;
 }

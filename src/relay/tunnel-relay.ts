@@ -1,5 +1,6 @@
 import { ReadPage } from "./read-page.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
+import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 import type { PolicyRef, Relay, Side, Tunnel, TunnelEndListener } from "./types.ts";
 
@@ -21,9 +22,7 @@ const TCP_KEEPALIVE_MS = 60_000;
 const SETTLED_AFTER_MS = 5_000;
 
 class TunnelRelay<Context> implements Relay<Context> {
-  readonly #tunnels = new Set<LiveTunnel<Context>>();
-  /** Those that are not settled yet, in the order in which they were joined. */
-  readonly #young = new Set<LiveTunnel<Context>>();
+  readonly #tunnels = new Roster<LiveTunnel<Context>>();
   readonly #surroundings: TunnelSurroundings<Context>;
   #settling: TimerHandle | undefined = undefined;
 
@@ -37,15 +36,16 @@ class TunnelRelay<Context> implements Relay<Context> {
       reading,
       onEnd: (tunnel, end) => {
         this.#tunnels.delete(tunnel);
-        this.#young.delete(tunnel);
-        if (this.#young.size === 0) wheel.cancel(this.#settling);
-        if (this.#tunnels.size === 0) wheel.releaseClock();
+        if (this.#tunnels.size === 0) {
+          wheel.cancel(this.#settling);
+          wheel.releaseClock();
+        }
         onEnd(tunnel, end);
       },
     };
   }
 
-  get tunnels(): ReadonlySet<Tunnel<Context>> {
+  get tunnels(): Members<Tunnel<Context>> {
     return this.#tunnels;
   }
 
@@ -54,7 +54,6 @@ class TunnelRelay<Context> implements Relay<Context> {
     if (this.#tunnels.size === 0) this.#surroundings.wheel.holdClock();
     const tunnel = new LiveTunnel({ client, backend, policy, context }, this.#surroundings);
     this.#tunnels.add(tunnel);
-    this.#young.add(tunnel);
     if (this.#settling?.isPending !== true) this.#settleLater();
     tunnel.start(client.early, backend.early);
     return tunnel;
@@ -70,12 +69,13 @@ class TunnelRelay<Context> implements Relay<Context> {
 
   #settle(): void {
     const bornBefore = this.#surroundings.now() - SETTLED_AFTER_MS;
-    for (const tunnel of this.#young) {
-      if (tunnel.openedAtMs > bornBefore) break;
-      this.#young.delete(tunnel);
-      tunnel.probePeers(TCP_KEEPALIVE_MS);
+    let areYoung = false;
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.isProbing) continue;
+      if (tunnel.openedAtMs > bornBefore) areYoung = true;
+      else tunnel.probePeers(TCP_KEEPALIVE_MS);
     }
-    if (this.#young.size > 0) this.#settleLater();
+    if (areYoung) this.#settleLater();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Members } from "./roster.ts";
 
 /** The part of a rule's policy that the relay obeys. Milliseconds; 0 = off. */
 export interface TunnelPolicy {
@@ -75,7 +76,7 @@ export interface Tunnel<Context> {
 export interface Relay<Context> {
   join(client: Side, backend: Side, policy: PolicyRef, context: Context): Tunnel<Context>;
   /** Live tunnels, closing ones included. */
-  readonly tunnels: ReadonlySet<Tunnel<Context>>;
+  readonly tunnels: Members<Tunnel<Context>>;
   /** To be called after `current` of one or several policy references changed: timers are set anew. */
   policiesChanged(): void;
 }

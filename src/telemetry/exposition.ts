@@ -1,3 +1,4 @@
+import type { HistogramCounts } from "./duration-histogram.ts";
 import type { MetricDefinition } from "./metric-definitions.ts";
 
 /** How many lines are written before other work gets a turn; about a millisecond. */
@@ -25,8 +26,8 @@ export class Exposition {
 
   /** Adds a family; label values are in the order of the definition's labels. */
   async add(definition: MetricDefinition, samples: Iterable<Sample>): Promise<void> {
-    const { name, help, type, labels } = definition;
-    let text = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+    const { name, labels } = definition;
+    let text = headOf(definition);
     for (const [values, value] of samples) {
       text += `${name}${labelSet(labels, values)} ${value}\n`;
       if (++this.#lines < LINES_PER_TURN) continue;
@@ -36,10 +37,22 @@ export class Exposition {
     this.#text += text;
   }
 
+  /** Adds a histogram without labels; so few lines that they are written at once. */
+  addHistogram(definition: MetricDefinition, { bounds, atMost, sum }: HistogramCounts): void {
+    const { name } = definition;
+    let text = headOf(definition);
+    for (const [i, count] of atMost.entries()) text += `${name}_bucket{le="${bounds[i] ?? "+Inf"}"} ${count}\n`;
+    this.#text += `${text}${name}_sum ${sum}\n${name}_count ${atMost.at(-1) ?? 0}\n`;
+  }
+
   /** Adds text that was written elsewhere. */
   addText(text: string): void {
     this.#text += text.endsWith("\n") ? text : `${text}\n`;
   }
+}
+
+function headOf({ name, help, type }: MetricDefinition): string {
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
 }
 
 function labelSet(labels: readonly string[], values: readonly string[]): string {

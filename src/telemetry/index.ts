@@ -10,4 +10,3 @@ export { METRICS } from "./metric-definitions.ts";
 export { Metrics } from "./metrics.ts";
 export { metricsReference } from "./metrics-reference.ts";
 export { ProxyTelemetry } from "./proxy-telemetry.ts";
-export { ruleSlices, type ThreadCounts } from "./thread-counts.ts";

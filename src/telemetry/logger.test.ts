@@ -15,12 +15,6 @@ test("lines are JSON with time, level and message, without process and host", ()
   expect(Number.isNaN(Date.parse(String(line["time"])))).toBe(false);
 });
 
-test("a thread's lines name it", () => {
-  const { log, lines } = logger({ thread: 3 });
-  log.info({}, "tunnel ended");
-  expect(JSON.parse(lines[0]!)).toMatchObject({ thread: 3, msg: "tunnel ended" });
-});
-
 test("secrets do not reach the file", () => {
   const { log, lines } = logger();
   log.warn({ detail: "/ws?token=s3cret", headers: { authorization: "s3cret", cookie: "s3cret" } }, "request refused");

@@ -20,17 +20,15 @@ export interface LoggerOptions {
   readonly sink: LineSink;
   /** What `auto` goes by. */
   readonly isTerminal: boolean;
-  /** Stands in every line; given where there are several data threads. */
-  readonly thread?: number | undefined;
 }
 
-/** The log of the process, or of one of its data threads. Fields are redacted, see `redactFields`. */
-export function createLogger({ level, format, sink, isTerminal, thread }: LoggerOptions): pino.Logger {
+/** The log of the process. Fields are redacted, see `redactFields`. */
+export function createLogger({ level, format, sink, isTerminal }: LoggerOptions): pino.Logger {
   const isPretty = format === "pretty" || (format === "auto" && isTerminal);
   return pino(
     {
       level,
-      base: thread === undefined ? null : { thread },
+      base: null,
       timestamp: isoTime(Date.now),
       formatters: { level: (label) => ({ level: label }), log: redactFields },
     },

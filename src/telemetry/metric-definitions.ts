@@ -106,7 +106,7 @@ export const METRICS = {
   upstreamBackends: {
     name: "holdfast_upstream_backends",
     type: "gauge",
-    help: "Backends by upstream and state: ready ones take new tunnels, draining ones take none and still carry some. With several data threads: draining as the thread says that has most.",
+    help: "Backends by upstream and state: ready ones take new tunnels, draining ones take none and still carry some.",
     labels: ["upstream", "state"],
   },
   tableGeneration: {
@@ -191,19 +191,7 @@ export const METRICS = {
   eventLoopDelay: {
     name: "holdfast_event_loop_delay_seconds",
     type: "gauge",
-    help: "How late the data thread's event loop was since the last scrape, by statistic: p50, p99, max. With several data threads: the worst of them, each statistic by itself.",
+    help: "How late the data thread's event loop was since the last scrape, by statistic: p50, p99, max.",
     labels: ["stat"],
-  },
-  threadTunnels: {
-    name: "holdfast_data_thread_open_tunnels",
-    type: "gauge",
-    help: "Tunnels that are open now, by data thread; a thread that does not serve is not there. With several data threads only.",
-    labels: ["thread"],
-  },
-  dataRestarts: {
-    name: "holdfast_data_thread_restarts_total",
-    type: "counter",
-    help: "Times a data thread ended unasked, with its tunnels, and was started again. With several data threads only.",
-    labels: [],
   },
 } as const satisfies Record<string, MetricDefinition>;

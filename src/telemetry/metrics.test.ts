@@ -48,7 +48,6 @@ beforeEach(() => {
     void lines.push({ level, fields: fields as Record<string, unknown>, message });
   const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   metrics = new Metrics({
-    thread: 0,
     nextTurn: async () => {
       turns++;
     },
@@ -228,9 +227,7 @@ test("label values are escaped", async () => {
 });
 
 test("names begin with holdfast_ and end with a unit where they have one, labels are of a fixed set", () => {
-  const allowed = new Set(
-    "route rule upstream cause direction side code class state stat kind result thread".split(" "),
-  );
+  const allowed = new Set("route rule upstream cause direction side code class state stat kind result".split(" "));
   for (const { name, type, labels } of Object.values<MetricDefinition>(METRICS)) {
     expect(name).toMatch(/^holdfast_[a-z_]+$/);
     expect(name.endsWith("_total")).toBe(type === "counter");

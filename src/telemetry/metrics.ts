@@ -1,12 +1,13 @@
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
+import { CloseCodeCounters } from "./close-code-counters.ts";
+import { DurationHistogram } from "./duration-histogram.ts";
 import { Exposition, type Sample } from "./exposition.ts";
 import { addLoopDelay, addRules, addUpstreams } from "./live-families.ts";
 import { LoopDelayMeter } from "./loop-delay.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 import { type LiveTunnel, RuleCounters } from "./rule-counters.ts";
-import { openTunnels, sumRules, sumUpstreams, type ThreadCounts, worstDelay } from "./thread-counts.ts";
 
 /** What is read at a scrape instead of being counted at each event. */
 export interface LiveCounts {
@@ -17,12 +18,7 @@ export interface LiveCounts {
   openDescriptors(): Promise<number | undefined>;
 }
 
-/** Of all data threads but the one that is scraped; empty where there is only that one. */
-export type OtherThreads = () => Promise<readonly ThreadCounts[]>;
-
 export interface MetricsOptions {
-  /** Which data thread counts here. The first, 0, also tells of the process, and is the one that is scraped. */
-  readonly thread: number;
   /** Resolves when everything that waits had its turn of the event loop: `setImmediate`. */
   readonly nextTurn: () => Promise<void>;
   /** Unix time in milliseconds. */
@@ -36,42 +32,35 @@ const OPEN_DESCRIPTORS: MetricDefinition = {
   labels: [],
 };
 
-/** All numbers of one data thread, in registries of their own. Counting is cheap; `render` does the work, in slices. */
+/**
+ * All numbers of the process. What happens with each tunnel is counted in plain numbers of our own, all else in a
+ * registry of prom-client's. Counting is cheap; `render` does the work, in slices.
+ */
 export class Metrics {
   readonly rules = new RuleCounters();
-  readonly #thread: number;
-  /** Counters and histograms: what is the sum over all data threads. */
-  readonly #sums = new Registry();
-  /** What only one thread can tell: gauges, and the numbers of the process. */
-  readonly #own = new Registry();
+  readonly #closeCodes = new CloseCodeCounters();
+  readonly #handshakeDuration = new DurationHistogram(METRICS.handshakeDuration.buckets);
+  readonly #tunnelDuration = new DurationHistogram(METRICS.tunnelDuration.buckets);
+  readonly #buildDuration = new DurationHistogram(METRICS.buildDuration.buckets);
+  readonly #registry = new Registry();
   readonly #nextTurn: () => Promise<void>;
   readonly #loopDelay = new LoopDelayMeter();
   readonly #counters = new Map<MetricDefinition, Counter>();
   readonly #gauges = new Map<MetricDefinition, Gauge>();
-  readonly #handshakeDuration: Histogram;
-  readonly #tunnelDuration: Histogram;
-  readonly #buildDuration: Histogram;
   readonly #wallClock: () => number;
   /** By kind of object. */
   readonly #heardAtMs = new Map<string, number>();
   #live: LiveCounts | undefined;
-  #others: OtherThreads = async () => [];
-  /** Counters and histograms of threads that are no more. */
-  #inherited: readonly (readonly object[])[] = [];
   #rendering: Promise<string> | undefined;
   /** Dropped on the way from the control thread; those of the log itself are read at the scrape. */
   #remoteDropped = 0;
 
   constructor(options: MetricsOptions) {
-    this.#thread = options.thread;
     this.#nextTurn = options.nextTurn;
     this.#wallClock = options.wallClock;
-    if (options.thread === 0) collectDefaultMetrics({ register: this.#own });
+    collectDefaultMetrics({ register: this.#registry });
     // prom-client lists /proc/self/fd synchronously: with 100,000 sockets that would stall every tunnel.
-    this.#own.removeSingleMetric(OPEN_DESCRIPTORS.name);
-    this.#handshakeDuration = this.#histogram(METRICS.handshakeDuration);
-    this.#tunnelDuration = this.#histogram(METRICS.tunnelDuration);
-    this.#buildDuration = this.#histogram(METRICS.buildDuration);
+    this.#registry.removeSingleMetric(OPEN_DESCRIPTORS.name);
     for (const definition of [METRICS.tunnelsMidFrame, METRICS.tunnelsOpaque]) this.#counter(definition);
     for (const definition of [METRICS.logLinesSuppressed, METRICS.controlRestarts]) this.#counter(definition);
     for (const definition of [METRICS.tableGeneration, METRICS.sourceProblems]) this.#gauge(definition);
@@ -82,22 +71,9 @@ export class Metrics {
     this.#live = live;
   }
 
-  /** There are other data threads: `render` asks for their counts, and shows them with its own as one process. */
-  sumWith(others: OtherThreads): void {
-    this.#others = others;
-    this.increment(METRICS.dataRestarts, {}, 0);
-  }
-
-  /** Goes on counting from what a thread that ended had counted; sums never go down. Its tunnels were cut. */
-  inherit(counts: ThreadCounts): void {
-    this.rules.inherit(counts.rules);
-    this.#inherited = [...this.#inherited, counts.counters];
-    this.#remoteDropped += counts.droppedLogLines;
-  }
-
   /** Adds one to a small counter; label values must come from a bounded set. */
-  increment(definition: MetricDefinition, labels: Readonly<Record<string, string>> = {}, by = 1): void {
-    this.#counter(definition).inc({ ...labels }, by);
+  increment(definition: MetricDefinition, labels: Readonly<Record<string, string>> = {}): void {
+    this.#counter(definition).inc({ ...labels });
   }
 
   setGauge(definition: MetricDefinition, value: number, labels: Readonly<Record<string, string>> = {}): void {
@@ -112,10 +88,9 @@ export class Metrics {
   tunnelEnded(route: string, rule: string, end: TunnelEnd): void {
     this.rules.ended(route, rule, end);
     this.#tunnelDuration.observe(end.durationMs / 1000);
+    this.#closeCodes.ended(end);
     if (end.midFrame) this.increment(METRICS.tunnelsMidFrame);
     if (end.opaque) this.increment(METRICS.tunnelsOpaque);
-    this.increment(METRICS.closeCodesSent, { side: "client", code: closeCodeLabel(end.codeToClient) });
-    this.increment(METRICS.closeCodesSent, { side: "backend", code: closeCodeLabel(end.codeToBackend) });
   }
 
   built(buildMs: number): void {
@@ -133,7 +108,7 @@ export class Metrics {
   }
 
   get contentType(): string {
-    return this.#sums.contentType;
+    return this.#registry.contentType;
   }
 
   /** The text of /metrics. Calls that come while one is under way share its answer. */
@@ -144,56 +119,32 @@ export class Metrics {
     return this.#rendering;
   }
 
-  /** What this thread has counted by now, for the thread that is scraped. */
-  async collect(): Promise<ThreadCounts> {
-    const counters = await this.#sums.getMetricsAsJSON();
-    return { ...this.#liveCounts(), counters };
-  }
-
   /** Stops measuring; for the end of the process and of tests. */
   stop(): void {
     this.#loopDelay.stop();
-    this.#sums.clear();
-    this.#own.clear();
+    this.#registry.clear();
   }
 
   async #render(): Promise<string> {
-    const others = await this.#others();
+    const live = this.#live;
     const out = new Exposition(this.#nextTurn);
-    out.addText(await this.#own.metrics());
-    out.addText(await (await this.#sumOfCounters(others)).metrics());
-    // One turn for all of it: some numbers for each rule and upstream.
-    const threads = [this.#liveCounts(), ...others];
-    const rules = threads.map((counts) => counts.rules);
-    await addRules(out, await sumRules(rules, this.#nextTurn));
-    await addUpstreams(out, sumUpstreams(threads.map(({ upstreams }) => upstreams)));
-    await addLoopDelay(out, worstDelay(threads.map(({ loopDelay }) => loopDelay)));
-    const dropped = threads.reduce((sum, { droppedLogLines }) => sum + droppedLogLines, 0);
-    await out.add(METRICS.logLinesDropped, [[[], dropped]]);
-    if (others.length > 0) await out.add(METRICS.threadTunnels, threads.map(tunnelsOfThread));
+    out.addText(await this.#registry.metrics());
+    // All in one turn, some numbers for each rule and upstream: a tunnel that ends later is in none of the families.
+    out.addHistogram(METRICS.handshakeDuration, this.#handshakeDuration.collect());
+    out.addHistogram(METRICS.tunnelDuration, this.#tunnelDuration.collect());
+    out.addHistogram(METRICS.buildDuration, this.#buildDuration.collect());
+    const closeCodes = this.#closeCodes.collect();
+    const rules = this.rules.collect(live?.tunnels() ?? []);
+    const upstreams = [...(live?.upstreams() ?? [])];
+    if (closeCodes.length > 0) await out.add(METRICS.closeCodesSent, closeCodes);
+    await addRules(out, rules);
+    await addUpstreams(out, upstreams);
+    await addLoopDelay(out, this.#loopDelay.read());
+    await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
     if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());
-    const descriptors = await this.#live?.openDescriptors();
+    const descriptors = await live?.openDescriptors();
     if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
     return out.text;
-  }
-
-  #liveCounts(): Omit<ThreadCounts, "counters"> {
-    const live = this.#live;
-    return {
-      thread: this.#thread,
-      rules: this.rules.collect(live?.tunnels() ?? []),
-      upstreams: [...(live?.upstreams() ?? [])],
-      loopDelay: this.#loopDelay.read(),
-      droppedLogLines: (live?.droppedLogLines() ?? 0) + this.#remoteDropped,
-    };
-  }
-
-  async #sumOfCounters(others: readonly ThreadCounts[]): Promise<Pick<Registry, "metrics">> {
-    if (others.length === 0 && this.#inherited.length === 0) return this.#sums;
-    // However many threads end, what is kept of them is one list.
-    this.#inherited = [await AggregatorRegistry.aggregate([...this.#inherited]).getMetricsAsJSON()];
-    const own = await this.#sums.getMetricsAsJSON();
-    return AggregatorRegistry.aggregate([own, ...this.#inherited, ...others.map(({ counters }) => counters)]);
   }
 
   #sourceAges(): readonly Sample[] {
@@ -204,7 +155,7 @@ export class Metrics {
   #counter(definition: MetricDefinition): Counter {
     let counter = this.#counters.get(definition);
     if (counter === undefined) {
-      counter = new Counter({ ...configOf(definition), registers: [this.#sums] });
+      counter = new Counter({ ...configOf(definition), registers: [this.#registry] });
       this.#counters.set(definition, counter);
     }
     return counter;
@@ -213,30 +164,13 @@ export class Metrics {
   #gauge(definition: MetricDefinition): Gauge {
     let gauge = this.#gauges.get(definition);
     if (gauge === undefined) {
-      gauge = new Gauge({ ...configOf(definition), registers: [this.#own] });
+      gauge = new Gauge({ ...configOf(definition), registers: [this.#registry] });
       this.#gauges.set(definition, gauge);
     }
     return gauge;
-  }
-
-  #histogram(definition: MetricDefinition): Histogram {
-    const buckets = [...(definition.buckets ?? [])];
-    return new Histogram({ ...configOf(definition), buckets, registers: [this.#sums] });
   }
 }
 
 function configOf({ name, help, labels }: MetricDefinition): { name: string; help: string; labelNames: string[] } {
   return { name, help, labelNames: [...labels] };
-}
-
-function tunnelsOfThread({ thread, rules }: Pick<ThreadCounts, "thread" | "rules">): Sample {
-  return [[String(thread)], openTunnels(rules)];
-}
-
-/** Peers choose their codes, so only those of RFC 6455 are told apart; the log has them all. */
-function closeCodeLabel(code: number | undefined): string {
-  if (code === undefined) return "none";
-  if (code >= 1000 && code <= 1015) return String(code);
-  if (code >= 3000 && code <= 3999) return "3xxx";
-  return code >= 4000 && code <= 4999 ? "4xxx" : "other";
 }

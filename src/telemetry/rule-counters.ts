@@ -9,6 +9,7 @@ export interface LiveTunnel {
 interface RuleRecord {
   readonly route: string;
   readonly rule: string;
+  /** It stands in no table any more. */
   isGone: boolean;
   opened: number;
   readonly ended: Map<EndCause, number>;
@@ -23,8 +24,6 @@ interface RuleRecord {
 export interface RuleCounts {
   readonly route: string;
   readonly rule: string;
-  /** It stands in no table any more. */
-  readonly isGone: boolean;
   open: number;
   readonly opened: number;
   readonly ended: readonly (readonly [EndCause, number])[];
@@ -38,11 +37,14 @@ export interface RuleCounts {
 const MAX_GONE = 10_000;
 
 /**
- * Counts by rule. Plain records, not prom-client series: an event costs one look-up, and thousands of rules are read
+ * Counts by rule. Plain records, not prom-client series: an event costs two look-ups, and thousands of rules are read
  * at a scrape in one short turn.
  */
 export class RuleCounters {
+  /** By id, the same as the rule's id in the table. */
   readonly #records = new Map<string, RuleRecord>();
+  /** The same by route and rule: putting an id together at each event would cost more than two look-ups. */
+  readonly #byRoute = new Map<string, Map<string, RuleRecord>>();
   #goneCount = 0;
 
   opened(route: string, rule: string): void {
@@ -64,23 +66,7 @@ export class RuleCounters {
     if (record === undefined || record.isGone === isGone) return;
     record.isGone = isGone;
     this.#goneCount += isGone ? 1 : -1;
-    if (this.#goneCount > MAX_GONE) this.#forgetGone(undefined);
-  }
-
-  /** Adds what a thread that ended had counted; the tunnels that it had open were cut. */
-  inherit(rules: readonly RuleCounts[]): void {
-    for (const rule of rules) {
-      const isNew = !this.#records.has(idOf(rule.route, rule.rule));
-      const record = this.#record(rule.route, rule.rule);
-      record.opened += rule.opened;
-      for (const [cause, count] of rule.ended) record.ended.set(cause, (record.ended.get(cause) ?? 0) + count);
-      if (rule.open > 0) record.ended.set("cut", (record.ended.get("cut") ?? 0) + rule.open);
-      record.bytesUp += rule.bytesUp;
-      record.bytesDown += rule.bytesDown;
-      record.messagesUp += rule.messagesUp;
-      record.messagesDown += rule.messagesDown;
-      if (isNew && rule.isGone) this.setGone(idOf(rule.route, rule.rule), true);
-    }
+    if (this.#goneCount > MAX_GONE) this.#forgetGone(seemsOpen);
   }
 
   /**
@@ -88,52 +74,61 @@ export class RuleCounters {
    * written must not count twice. Rules that are gone and have no tunnel any more are shown this last time.
    */
   collect(tunnels: Iterable<LiveTunnel>): readonly RuleCounts[] {
-    const counts = new Map<string, RuleCounts>();
-    for (const [id, record] of this.#records) counts.set(id, { ...record, open: 0, ended: [...record.ended] });
-    const open = new Set<string>();
+    const counts = new Map<RuleRecord, RuleCounts>();
+    for (const record of this.#records.values()) {
+      counts.set(record, { ...record, open: 0, ended: [...record.ended] });
+    }
     for (const { context, stats } of tunnels) {
-      const id = idOf(context.route, context.rule);
-      const count = counts.get(id);
+      const record = this.#find(context.route, context.rule);
+      const count = record === undefined ? undefined : counts.get(record);
       if (count === undefined) continue;
-      open.add(id);
       count.open++;
       count.bytesUp += stats.bytesUp;
       count.bytesDown += stats.bytesDown;
       count.messagesUp += stats.messagesUp;
       count.messagesDown += stats.messagesDown;
     }
-    if (this.#goneCount > 0) this.#forgetGone(open);
+    if (this.#goneCount > 0) this.#forgetGone((record) => (counts.get(record)?.open ?? 0) > 0);
     return [...counts.values()];
   }
 
+  #find(route: string, rule: string): RuleRecord | undefined {
+    return this.#byRoute.get(route)?.get(rule);
+  }
+
   #record(route: string, rule: string): RuleRecord {
-    const id = idOf(route, rule);
-    let record = this.#records.get(id);
-    if (record === undefined) {
-      const zero = { bytesUp: 0, bytesDown: 0, messagesUp: 0, messagesDown: 0 };
-      record = { route, rule, isGone: false, opened: 0, ended: new Map(), ...zero };
-      this.#records.set(id, record);
-    }
+    return this.#find(route, rule) ?? this.#add(route, rule);
+  }
+
+  #add(route: string, rule: string): RuleRecord {
+    const zero = { bytesUp: 0, bytesDown: 0, messagesUp: 0, messagesDown: 0 };
+    const record: RuleRecord = { route, rule, isGone: false, opened: 0, ended: new Map(), ...zero };
+    this.#records.set(idOf(record), record);
+    const ofRoute = this.#byRoute.get(route);
+    if (ofRoute === undefined) this.#byRoute.set(route, new Map([[rule, record]]));
+    else ofRoute.set(rule, record);
     return record;
   }
 
-  /** `open`: ids of rules with live tunnels; undefined = not known, all that seem to have none by the counts go. */
-  #forgetGone(open: ReadonlySet<string> | undefined): void {
+  #forgetGone(isOpen: (record: RuleRecord) => boolean): void {
     for (const [id, record] of this.#records) {
-      if (!record.isGone || (open === undefined ? seemsOpen(record) : open.has(id))) continue;
+      if (!record.isGone || isOpen(record)) continue;
       this.#records.delete(id);
+      const ofRoute = this.#byRoute.get(record.route);
+      ofRoute?.delete(record.rule);
+      if (ofRoute?.size === 0) this.#byRoute.delete(record.route);
       this.#goneCount--;
     }
   }
 }
 
+/** By the counts, where it is not known which tunnels live. */
 function seemsOpen(record: RuleRecord): boolean {
   let ended = 0;
   for (const count of record.ended.values()) ended += count;
   return record.opened > ended;
 }
 
-/** The same as the rule's id in the table. */
-function idOf(route: string, rule: string): string {
+function idOf({ route, rule }: RuleRecord): string {
   return `${route}/${rule}`;
 }

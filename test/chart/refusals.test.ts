@@ -89,16 +89,6 @@ const CASES: readonly { readonly name: string; readonly values: object; readonly
     says: ["'/resources/limits/memory'", "want string"],
   },
   {
-    name: "a memory limit in which so many data threads do not run",
-    values: { dataThreads: 3, resources: { limits: { memory: "426Mi" } } },
-    says: ["resources.limits.memory: 426Mi is too little; Holdfast needs 427Mi or more."],
-  },
-  {
-    name: "more data threads than the process takes",
-    values: { dataThreads: 65 },
-    says: ["'/dataThreads'"],
-  },
-  {
     name: "a memory limit in which nothing runs",
     values: { resources: { limits: { memory: "255Mi" } } },
     says: ["resources.limits.memory: 255Mi is too little; Holdfast needs 256Mi or more."],

@@ -79,12 +79,6 @@ describe.skipIf(isHelmMissing).concurrent("the chart", () => {
     expect(env).toContainEqual({ name: "NODE_OPTIONS", value: flag });
   });
 
-  test("several data threads are asked for, and each heap has a smaller part of the memory", async () => {
-    const { args, env } = await container({ values: { dataThreads: 2 } });
-    expect(args).toContain("--data-threads=2");
-    expect(env).toContainEqual({ name: "NODE_OPTIONS", value: "--max-old-space-size=128" });
-  });
-
   test("without a memory limit Node decides", async () => {
     const { env } = await container({ values: { resources: { limits: null } } });
     expect(env.map(({ name }) => name)).toEqual(["HOLDFAST_IDENTITY"]);

@@ -35,7 +35,6 @@ export const VALUE_CHANGES: Readonly<Record<string, object>> = {
   "log.level": { log: { level: "warn" } },
   headerTimeout: { headerTimeout: "5s" },
   maxHeadBytes: { maxHeadBytes: 1048576 },
-  dataThreads: { dataThreads: 2 },
   dnsInterval: { dnsInterval: "1m" },
   extraArgs: { extraArgs: ["--watch-silence=2m"] },
   extraEnv: { extraEnv: [{ name: "TZ", value: "UTC" }] },

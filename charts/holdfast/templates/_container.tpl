@@ -62,7 +62,6 @@ lifecycle:
   (printf "--max-head-bytes=%d" (int64 .Values.maxHeadBytes))
   (printf "--dns-interval=%s" .Values.dnsInterval)
 ) -}}
-{{- if gt (int .Values.dataThreads) 1 }}{{ $args = append $args (printf "--data-threads=%d" (int64 .Values.dataThreads)) }}{{ end -}}
 {{- concat $args .Values.extraArgs | toYaml -}}
 {{- end }}
 
@@ -72,7 +71,7 @@ lifecycle:
 {{- $own := list (dict "name" "HOLDFAST_IDENTITY" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "metadata.name"))) -}}
 {{- $memory := dig "limits" "memory" "" (.Values.resources | default dict) -}}
 {{- if $memory -}}
-{{- $flag := printf "--max-old-space-size=%s" (include "holdfast.oldSpaceMiB" (dict "limit" $memory "dataThreads" .Values.dataThreads)) -}}
+{{- $flag := printf "--max-old-space-size=%s" (include "holdfast.oldSpaceMiB" $memory) -}}
 {{- $own = append $own (dict "name" "NODE_OPTIONS" "value" $flag) -}}
 {{- end -}}
 {{- $env := list -}}
