@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { type Negotiated, readNegotiated } from "../relay/index.ts";
 import { hasUpgradeOption } from "./field-names.ts";
 import { namesToken } from "./field-syntax.ts";
 import { extensionNames } from "./handshake-request.ts";
@@ -13,6 +14,7 @@ export type SwitchCheck =
       readonly ok: true;
       /** What the client gets with its 101. */
       readonly headers: readonly HeaderPair[];
+      readonly negotiated: Negotiated;
     }
   | { readonly ok: false; readonly detail: string };
 
@@ -44,6 +46,10 @@ export function checkSwitch(
       ...editHeaders(passed, shape.edits),
       ["Via", viaElement("1.1", shape.pseudonym)],
     ],
+    negotiated: readNegotiated(
+      valuesOf(headers, "sec-websocket-extensions"),
+      valuesOf(headers, "sec-websocket-protocol")[0],
+    ),
   };
 }
 

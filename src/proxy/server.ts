@@ -213,7 +213,7 @@ export class ProxyServer {
     else handshake.refuse(fault.code, fault.detail);
   }
 
-  #join({ client, backend, policy, rule, lease, clientAddress, durationMs }: OpenedTunnel): void {
+  #join({ client, backend, policy, negotiated, rule, lease, clientAddress, durationMs }: OpenedTunnel): void {
     const { address, port, upstream } = lease.backend;
     const context: HeldTunnel = {
       id: this.#randomId(),
@@ -227,7 +227,7 @@ export class ProxyServer {
     };
     this.#heldTunnels++;
     this.#path.observer.handshakeSucceeded(context, durationMs);
-    this.#relay.join(client, backend, policy, context);
+    this.#relay.join({ client, backend, policy, negotiated, context });
   }
 
   #giveBack({ lease, ruleId }: HeldTunnel): void {

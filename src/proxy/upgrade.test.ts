@@ -88,6 +88,22 @@ describe("tunnels", () => {
       .toBe(["b1", "b2", "b3"].map((text) => textFrame(text, "backend")).join(""));
   });
 
+  test.for([
+    { name: "none", extra: [], fault: "reserved_bits" },
+    { name: "permessage-deflate", extra: ["Sec-WebSocket-Extensions: permessage-deflate"], fault: undefined },
+  ])("whose bits a frame may set is what was negotiated: $name", async ({ extra, fault }) => {
+    await using cleanups = new Cleanups();
+    const proxy = await startProxy(cleanups, { backends: [await startAnswering(cleanups, switchHead(extra))] });
+    const client = rawClient(cleanups, proxy.port, handshakeHead(["Sec-WebSocket-Extensions: permessage-deflate"]));
+    await expect.poll(() => client.text()).toContain(" 101 ");
+    const frame = Buffer.from(textFrame("x", "client"), "latin1");
+    frame[0] = 0xc1;
+    client.send(frame);
+    await expect.poll(() => [...proxy.server.tunnels].map(({ stats }) => stats.messagesUp)).toEqual([1]);
+    client.socket.resetAndDestroy();
+    await expect.poll(() => proxy.seen.ended.map(({ end }) => end.clientFaults?.first)).toEqual([fault]);
+  });
+
   test("what a client sends before the 101 is kept within bounds, and none of it is lost", async () => {
     await using cleanups = new Cleanups();
     let backend: Socket | undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { PolicyRef, Side, TimerHandle } from "../relay/index.ts";
+import type { Negotiated, PolicyRef, Side, TimerHandle } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
 import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
@@ -30,6 +30,7 @@ export interface OpenedTunnel {
   readonly client: Side;
   readonly backend: Side;
   readonly policy: PolicyRef;
+  readonly negotiated: Negotiated;
   readonly rule: CompiledRule;
   readonly lease: Lease;
   readonly clientAddress: string;
@@ -193,6 +194,7 @@ export class UpgradeHandshake {
       client: { socket, early: this.#early.take() },
       backend: { socket: backend, early: answer.early },
       policy,
+      negotiated: check.negotiated,
       rule,
       lease,
       clientAddress,

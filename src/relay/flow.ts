@@ -31,16 +31,22 @@ export interface FlowOwner {
   flowFinished(): void;
 }
 
-export interface FlowOptions {
+export interface FlowEnds {
   readonly from: "client" | "backend";
   readonly source: Socket;
   readonly sink: Socket;
+}
+
+/** What both flows of a tunnel share. */
+export interface FlowSurroundings {
   readonly owner: FlowOwner;
   /** Shared by all flows of a relay. */
   readonly page: ReadPage;
   readonly wheel: TimerWheel;
   /** 0 to below 1; for the keys of frames to a backend. */
   readonly random: () => number;
+  /** Those that negotiated extensions own, out of 0x70. */
+  readonly reservedBits: number;
 }
 
 /** One direction of a tunnel: reads from the source, writes to the sink, and knows how to say the last word to it. */
@@ -75,15 +81,15 @@ export class Flow {
   /** Pieces of a Close that is not yet known to pass. */
   readonly #heldClose: Uint8Array[] = [];
 
-  constructor(options: FlowOptions) {
-    this.from = options.from;
-    this.tracker = new FrameTracker(options.from);
-    this.#source = options.source;
-    this.#sink = options.sink;
-    this.#owner = options.owner;
-    this.#page = options.page;
-    this.#wheel = options.wheel;
-    this.#random = options.random;
+  constructor(ends: FlowEnds, around: FlowSurroundings) {
+    this.from = ends.from;
+    this.tracker = new FrameTracker(ends.from, around.reservedBits);
+    this.#source = ends.source;
+    this.#sink = ends.sink;
+    this.#owner = around.owner;
+    this.#page = around.page;
+    this.#wheel = around.wheel;
+    this.#random = around.random;
   }
 
   get isOpen(): boolean {

@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
+import { faultCount } from "./frame-faults.ts";
 import { Flow, type FlowOwner, LINGER_MS } from "./flow.ts";
 import type { ReadPage } from "./read-page.ts";
 import type { RosterMember } from "./roster.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
-import type { EndCause, PolicyRef, Side, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
+import type { EndCause, Join, PolicyRef, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
 
 /** After FIN of one side the other half has so long to finish. */
 const HALF_OPEN_MS = 30_000;
@@ -26,13 +27,6 @@ export interface TunnelSurroundings<Context> {
   readonly reading: "page" | "stream";
   /** Both sockets are closed and nothing of the tunnel is left. */
   readonly onEnd: (tunnel: LiveTunnel<Context>, end: TunnelEnd) => void;
-}
-
-export interface Join<Context> {
-  readonly client: Side;
-  readonly backend: Side;
-  readonly policy: PolicyRef;
-  readonly context: Context;
 }
 
 /** Two flows and why they end. */
@@ -72,8 +66,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#policyRef = join.policy;
     this.#policy = join.policy.current;
     this.#jitter = random();
-    this.#up = new Flow({ from: "client", source: client, sink: backend, owner: this, page, wheel, random });
-    this.#down = new Flow({ from: "backend", source: backend, sink: client, owner: this, page, wheel, random });
+    const { reservedBits } = join.negotiated;
+    const around = { owner: this, page, wheel, random, reservedBits };
+    this.#up = new Flow({ from: "client", source: client, sink: backend }, around);
+    this.#down = new Flow({ from: "backend", source: backend, sink: client }, around);
     this.#client = { socket: client, reads: this.#up, writes: this.#down, owner: this };
     this.#backend = { socket: backend, reads: this.#down, writes: this.#up, owner: this };
     const into = surroundings.reading === "page" ? page.buffer : undefined;
@@ -280,6 +276,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
       codeToBackend: this.#up.closeCode,
       midFrame: this.#up.isMidFrame || this.#down.isMidFrame,
       opaque: this.isOpaque,
+      clientFaults: faultCount(this.#up.tracker),
+      backendFaults: faultCount(this.#down.tracker),
       durationMs: this.#surroundings.now() - this.openedAtMs,
       stats: this.stats,
     });

@@ -280,7 +280,8 @@ export function peerEndsContract(factory: stageKit.RelayFactory): void {
     const sides = [clientNear, backendNear].map((socket) => ({ socket, early }));
     const [client, backend] = sides;
     if (client === undefined || backend === undefined) throw new Error("no sides");
-    stage.relay.join(client, backend, { current: stageKit.NO_LIMITS }, "late");
+    const policy = { current: stageKit.NO_LIMITS };
+    stage.relay.join({ client, backend, policy, negotiated: stageKit.NOTHING_NEGOTIATED, context: "late" });
     expect((await stage.end()).cause).toBe("client_lost");
   });
 }

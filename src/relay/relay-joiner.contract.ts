@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { NO_LIMITS, type Stage } from "./relay-stage.contract.ts";
-import type { Tunnel } from "./index.ts";
+import { readNegotiated, type Tunnel } from "./index.ts";
 
 /** Reads up to the end of an HTTP head, and returns what lies behind it. */
 async function readHead(socket: Socket): Promise<{ head: Buffer; early: Buffer }> {
@@ -40,8 +40,15 @@ export async function joinWebSockets(stage: Stage, options: { readonly deflate: 
       const answer = await readHead(dialed);
       client.write(answer.head);
       const [up, down] = [request.early, answer.early];
-      const policy = { current: NO_LIMITS };
-      joined.resolve(stage.relay.join({ socket: client, early: up }, { socket: dialed, early: down }, policy, "ws"));
+      const extensions = /^Sec-WebSocket-Extensions: (.*)$/im.exec(answer.head.toString("latin1"))?.slice(1) ?? [];
+      const tunnel = stage.relay.join({
+        client: { socket: client, early: up },
+        backend: { socket: dialed, early: down },
+        policy: { current: NO_LIMITS },
+        negotiated: readNegotiated(extensions, undefined),
+        context: "ws",
+      });
+      joined.resolve(tunnel);
     })();
   });
   front.listen(0, "127.0.0.1");

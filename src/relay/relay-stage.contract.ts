@@ -1,6 +1,15 @@
 import { createServer, type Server, type Socket, connect } from "node:net";
 import { expect, onTestFinished } from "vitest";
-import type { PolicyRef, Relay, Side, Tunnel, TunnelEnd, TunnelEndListener, TunnelPolicy } from "./index.ts";
+import type {
+  Negotiated,
+  PolicyRef,
+  Relay,
+  Side,
+  Tunnel,
+  TunnelEnd,
+  TunnelEndListener,
+  TunnelPolicy,
+} from "./index.ts";
 
 /** One implementation under test, with its clock in the test's hand. */
 export interface RelayUnderTest {
@@ -15,6 +24,9 @@ export type RelayFactory = (options: {
   readonly random: () => number;
   readonly onEnd: TunnelEndListener<string>;
 }) => RelayUnderTest;
+
+/** No subprotocol and no extension. */
+export const NOTHING_NEGOTIATED: Negotiated = { subprotocol: undefined, reservedBits: 0 };
 
 export const NO_LIMITS: TunnelPolicy = { idleMs: 0, lifetimeMs: 0, lifetimeJitterPercent: 0 };
 
@@ -86,11 +98,10 @@ export function framesIn(bytes: Buffer): Frame[] {
   while (at < bytes.length) {
     const first = bytes.readUInt8(at);
     const second = bytes.readUInt8(at + 1);
-    let size = second & 0x7f;
+    const short = second & 0x7f;
     at += 2;
-    if (size === 126) size = bytes.readUInt16BE(at);
-    else if (size === 127) size = Number(bytes.readBigUInt64BE(at));
-    at += size < 126 ? 0 : size < 65_536 ? 2 : 8;
+    const size = short === 126 ? bytes.readUInt16BE(at) : short === 127 ? Number(bytes.readBigUInt64BE(at)) : short;
+    at += short === 126 ? 2 : short === 127 ? 8 : 0;
     const isMasked = second >= 128;
     const key = isMasked ? bytes.subarray(at, at + 4) : Buffer.alloc(4);
     if (isMasked) at += 4;
@@ -204,12 +215,13 @@ export class Stage implements RelayUnderTest {
     });
     const policy: { current: TunnelPolicy } = { current: { ...NO_LIMITS, ...options.policy } };
     const listenersBefore = [clientNear, backendNear].flatMap(listenersOf);
-    const tunnel = this.relay.join(
-      side(clientNear, options.clientEarly),
-      side(backendNear, options.backendEarly),
-      policy satisfies PolicyRef,
-      options.context ?? "context",
-    );
+    const tunnel = this.relay.join({
+      client: side(clientNear, options.clientEarly),
+      backend: side(backendNear, options.backendEarly),
+      policy: policy satisfies PolicyRef,
+      negotiated: options.negotiated ?? NOTHING_NEGOTIATED,
+      context: options.context ?? "context",
+    });
     return {
       tunnel,
       policy,
@@ -233,6 +245,7 @@ export class Stage implements RelayUnderTest {
 
 export interface JoinOptions {
   readonly policy?: Partial<TunnelPolicy>;
+  readonly negotiated?: Negotiated;
   readonly clientEarly?: Uint8Array;
   readonly backendEarly?: Uint8Array;
   readonly context?: string;

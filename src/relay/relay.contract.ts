@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { bytesContract } from "./relay-bytes.contract.ts";
 import { peerEndsContract } from "./relay-ends.contract.ts";
 import { plannedEndsContract } from "./relay-planned.contract.ts";
+import { faultsContract } from "./relay-faults.contract.ts";
 import { policyContract } from "./relay-policy.contract.ts";
 import type { RelayFactory } from "./relay-stage.contract.ts";
 
@@ -14,5 +15,6 @@ export function relayContract(name: string, factory: RelayFactory): void {
     peerEndsContract(factory);
     plannedEndsContract(factory);
     policyContract(factory);
+    faultsContract(factory);
   });
 }

@@ -2,7 +2,7 @@ import { ReadPage } from "./read-page.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
 import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
-import type { PolicyRef, Relay, Side, Tunnel, TunnelEndListener } from "./types.ts";
+import type { Join, Relay, Tunnel, TunnelEndListener } from "./types.ts";
 
 export interface TunnelRelayOptions<Context> {
   /** Serves all timers of all tunnels, and their coarse clock. */
@@ -49,13 +49,13 @@ class TunnelRelay<Context> implements Relay<Context> {
     return this.#tunnels;
   }
 
-  join(client: Side, backend: Side, policy: PolicyRef, context: Context): Tunnel<Context> {
+  join(pair: Join<Context>): Tunnel<Context> {
     // Before the first tunnel the wheel may rest, and its coarse clock with it.
     if (this.#tunnels.size === 0) this.#surroundings.wheel.holdClock();
-    const tunnel = new LiveTunnel({ client, backend, policy, context }, this.#surroundings);
+    const tunnel = new LiveTunnel(pair, this.#surroundings);
     this.#tunnels.add(tunnel);
     if (this.#settling?.isPending !== true) this.#settleLater();
-    tunnel.start(client.early, backend.early);
+    tunnel.start(pair.client.early, pair.backend.early);
     return tunnel;
   }
 

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { createTunnelRelay, TimerWheel } from "./index.ts";
 import { type RelayFactory, relayContract } from "./relay.contract.ts";
-import { BINARY, frame, NO_LIMITS, Stage, socketPair, until } from "./relay-stage.contract.ts";
+import { BINARY, frame, NO_LIMITS, NOTHING_NEGOTIATED, Stage, socketPair, until } from "./relay-stage.contract.ts";
 
 const reading =
   (from: "page" | "stream"): RelayFactory =>
@@ -57,7 +57,13 @@ test("the clock of the wheel goes on while there is a tunnel, and rests after th
   let ended = 0;
   const relay = createTunnelRelay<string>({ wheel, now, random: Math.random, onEnd: () => (ended += 1) });
   const early = new Uint8Array(0);
-  const tunnel = relay.join({ socket: client, early }, { socket: backend, early }, { current: NO_LIMITS }, "one");
+  const tunnel = relay.join({
+    client: { socket: client, early },
+    backend: { socket: backend, early },
+    policy: { current: NO_LIMITS },
+    negotiated: NOTHING_NEGOTIATED,
+    context: "one",
+  });
   const before = wheel.nowMs;
   await vi.waitFor(() => expect(wheel.nowMs).toBeGreaterThan(before + 20));
   tunnel.cut();

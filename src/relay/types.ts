@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import type { FaultCount } from "./frame-faults.ts";
+import type { Negotiated } from "./negotiated.ts";
 import type { Members } from "./roster.ts";
 
 /** The part of a rule's policy that the relay obeys. Milliseconds; 0 = off. */
@@ -51,6 +53,9 @@ export interface TunnelEnd {
   readonly midFrame: boolean;
   /** Framing was lost (RFC 6455 5.2): from there on the tunnel was opaque and nothing could be injected. */
   readonly opaque: boolean;
+  /** What a client sent that no client may; undefined for nearly all. Nothing is counted behind a Close. */
+  readonly clientFaults: FaultCount | undefined;
+  readonly backendFaults: FaultCount | undefined;
   readonly durationMs: number;
   readonly stats: TunnelStats;
 }
@@ -69,12 +74,21 @@ export interface Tunnel<Context> {
   cut(): void;
 }
 
+/** Two ends that shall be a tunnel. */
+export interface Join<Context> {
+  readonly client: Side;
+  readonly backend: Side;
+  readonly policy: PolicyRef;
+  readonly negotiated: Negotiated;
+  readonly context: Context;
+}
+
 /**
  * Joins two byte streams under a policy. Never re-frames and never copies or touches payload of data frames.
  * Two implementations will stand behind it (TypeScript now, native later) and pass one contract suite.
  */
 export interface Relay<Context> {
-  join(client: Side, backend: Side, policy: PolicyRef, context: Context): Tunnel<Context>;
+  join(pair: Join<Context>): Tunnel<Context>;
   /** Live tunnels, closing ones included. */
   readonly tunnels: Members<Tunnel<Context>>;
   /** To be called after `current` of one or several policy references changed: timers are set anew. */

@@ -53,6 +53,12 @@ export const METRICS = {
     help: "Tunnels whose framing was lost: their bytes still flowed, nothing could be injected any more.",
     labels: [],
   },
+  tunnelsAtFault: {
+    name: "holdfast_tunnels_ended_at_fault_total",
+    type: "counter",
+    help: "Tunnels in which a side broke RFC 6455 by its frames, by that side and what it did first. They are not closed for it.",
+    labels: ["side", "fault"],
+  },
   tunnelDuration: {
     name: "holdfast_tunnel_duration_seconds",
     type: "histogram",

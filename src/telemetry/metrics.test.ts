@@ -15,6 +15,8 @@ const END: TunnelEnd = {
   codeToBackend: 4401,
   midFrame: false,
   opaque: false,
+  clientFaults: undefined,
+  backendFaults: undefined,
   durationMs: 61_000,
   stats: { bytesUp: 10, bytesDown: 20, messagesUp: 1, messagesDown: 2 },
 };
@@ -95,6 +97,25 @@ test("a tunnel's life is counted by rule, cause, direction and code", async () =
       "process_open_fds 42",
     ]),
   );
+});
+
+test("how a tunnel broke is counted, and stands in its line; a sound one says nothing of it", async () => {
+  telemetry.tunnelEnded(CHAT, END);
+  const broken = { midFrame: true, opaque: true, clientFaults: { count: 3, first: "bad_mask" as const } };
+  telemetry.tunnelEnded(CHAT, { ...END, ...broken, backendFaults: { count: 1, first: "bad_close" } });
+  telemetry.tunnelEnded(CHAT, { ...END, ...broken });
+  expect(await samples()).toEqual(
+    expect.arrayContaining([
+      "holdfast_tunnels_ended_mid_frame_total 2",
+      "holdfast_tunnels_ended_opaque_total 2",
+      'holdfast_tunnels_ended_at_fault_total{side="client",fault="bad_mask"} 2',
+      'holdfast_tunnels_ended_at_fault_total{side="backend",fault="bad_close"} 1',
+    ]),
+  );
+  const told = lines.map(({ fields }) => Object.entries(fields).filter(([, value]) => value !== undefined).length);
+  expect(told[1]).toBe((told[0] ?? 0) + 6);
+  const said = { midFrame: true, opaque: true, clientFaults: 3, clientFault: "bad_mask" };
+  expect(lines[1]?.fields).toMatchObject({ ...said, backendFaults: 1, backendFault: "bad_close" });
 });
 
 test("live tunnels are counted when they are looked at: open ones, their bytes and their messages", async () => {

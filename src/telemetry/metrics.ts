@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
-import type { TunnelEnd } from "../relay/index.ts";
+import type { FrameFault, TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { CloseCodeCounters } from "./close-code-counters.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
@@ -91,6 +91,12 @@ export class Metrics {
     this.#closeCodes.ended(end);
     if (end.midFrame) this.increment(METRICS.tunnelsMidFrame);
     if (end.opaque) this.increment(METRICS.tunnelsOpaque);
+    if (end.clientFaults !== undefined) this.#atFault("client", end.clientFaults.first);
+    if (end.backendFaults !== undefined) this.#atFault("backend", end.backendFaults.first);
+  }
+
+  #atFault(side: "client" | "backend", fault: FrameFault): void {
+    this.increment(METRICS.tunnelsAtFault, { side, fault });
   }
 
   built(buildMs: number): void {

@@ -58,6 +58,10 @@ export class ProxyTelemetry implements ProxyObserver {
         // Rare, and only then worth a field.
         midFrame: end.midFrame || undefined,
         opaque: end.opaque || undefined,
+        clientFaults: end.clientFaults?.count,
+        clientFault: end.clientFaults?.first,
+        backendFaults: end.backendFaults?.count,
+        backendFault: end.backendFaults?.first,
       },
       "tunnel ended",
     );

@@ -9,6 +9,8 @@ const END: TunnelEnd = {
   codeToBackend: 1000,
   midFrame: false,
   opaque: false,
+  clientFaults: undefined,
+  backendFaults: undefined,
   durationMs: 1,
   stats: { bytesUp: 1, bytesDown: 2, messagesUp: 3, messagesDown: 4 },
 };
