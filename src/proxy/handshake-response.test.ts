@@ -68,6 +68,7 @@ describe("a 101 that answers the handshake", () => {
         ["Sec-WebSocket-Protocol", "chat"],
         ["Via", "1.1 holdfast-0123abcd"],
       ],
+      negotiated: { subprotocol: "chat", reservedBits: 0 },
     });
   });
 
