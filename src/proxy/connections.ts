@@ -147,6 +147,6 @@ export function parserFault(error: NodeJS.ErrnoException & { readonly reason?: s
 
 /** IPv4 clients of a dual-stack listener come as `::ffff:192.0.2.1`. */
 export function plainAddress(address: string | undefined): string {
-  // An expression costs a dual-stack listener little, and the other listeners' clients nothing.
+  // Nearly all addresses are plain, and this is asked for every connection.
   return address?.startsWith("::") === true ? address.replace(/^::ffff:(?=\d+\.)/i, "") : (address ?? "");
 }

@@ -63,7 +63,7 @@ export class HttpListener {
       limitMs: limits.headerTimeoutMs,
       checkMs: Math.min(CHECK_INTERVAL_MS, limits.headerTimeoutMs),
       onChunk: (socket, chunk) => this.#onFirstChunk(socket, chunk),
-      onLate: (socket) => events.clientError(new NothingCame(), socket),
+      onLate: (socket) => events.clientError(NOTHING_CAME, socket),
     });
     const serve = this.#http.listeners("connection").map((listener) => listener.bind(this.#http));
     this.#serve = (socket) => {
@@ -122,10 +122,10 @@ export class HttpListener {
   }
 }
 
-/** What Node says of a connection whose head does not come in time. */
-class NothingCame extends Error {
-  readonly code = "ERR_HTTP_REQUEST_TIMEOUT";
-}
+/** What Node says of a connection whose head does not come in time. One for all: thousands may be late at once. */
+const NOTHING_CAME: NodeJS.ErrnoException = Object.assign(new Error("nothing came in time"), {
+  code: "ERR_HTTP_REQUEST_TIMEOUT",
+});
 
 /** Node's server with its settings, which are ours to know. */
 function createHttp({ limits }: DataPath, events: HttpEvents): Server {
