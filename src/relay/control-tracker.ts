@@ -13,6 +13,8 @@ export class ControlTracker {
   pongs = 0;
   lastPing = 0;
   lastPong = 0;
+  /** The last Ping has not been answered by its Pong in the other direction. */
+  hasUnansweredPing = false;
   closeCode: number | undefined = undefined;
 
   /** Of the last frame that had one; the four bytes of the next push it out. 0 where frames are not masked. */
@@ -48,6 +50,7 @@ export class ControlTracker {
     if ((verdict & PING) !== 0) {
       this.pings += 1;
       this.lastPing = hash;
+      this.hasUnansweredPing = true;
     } else {
       this.pongs += 1;
       this.lastPong = hash;

@@ -40,6 +40,11 @@ export type SieveStep =
   /** The chunk is over, and its end is held: it decides nothing yet. */
   | { readonly kind: "hold"; readonly next: number }
   /**
+   * A message that may not begin yet. It begins with what is held: to be asked for again with `release()`, then the
+   * chunk from `next` on.
+   */
+  | { readonly kind: "wait"; readonly next: number }
+  /**
    * A frame that must not pass: nothing of it has. The tracker stands at the frame boundary before it. The frame begins
    * with what is held (`release()`) and goes on in the chunk at `next`. Another step stops for the same reason.
    */
@@ -58,6 +63,8 @@ export type SieveStep =
 export class FrameSieve {
   /** May be changed between two steps. */
   policy: SievePolicy;
+  /** Asked before a message begins; undefined = each may. Who says yes has counted it. */
+  mayBegin: (() => boolean) | undefined = undefined;
 
   readonly #tracker: FrameTracker;
   readonly #pass = { kind: "pass" as const, next: 0 };
@@ -141,7 +148,7 @@ export class FrameSieve {
         size = lengthAt(chunk, at);
         if (lengthFault(lengthBytes, size) !== undefined) break;
       }
-      if (this.#limitBrokenBy(size) !== undefined) break;
+      if (this.#limitBrokenBy(size) !== undefined || !this.#mayPass(open)) break;
       this.#count(verdict, size);
       open = (verdict & LEAVES_OPEN) << OPEN_SHIFT;
       at = payloadAt + size;
@@ -188,6 +195,7 @@ export class FrameSieve {
       const size = lengthAt(this.#held, 0);
       const limit = this.#limitBrokenBy(size);
       if (limit !== undefined) return { kind: "stop", why: limit, next };
+      if (!this.#mayPass(this.#openBefore())) return { kind: "wait", next };
       this.#count(this.#verdict(), size);
     }
     const bytes = this.release();
@@ -227,6 +235,11 @@ export class FrameSieve {
     if (maxMessageBytes > 0 && this.#messageBytes + size > maxMessageBytes) return "message_too_big";
     if (maxFragments > 0 && this.#fragments >= maxFragments) return "too_many_fragments";
     return undefined;
+  }
+
+  /** Only the first frame of a message has to wait for its time. */
+  #mayPass(open: number): boolean {
+    return open !== 0 || this.mayBegin === undefined || this.mayBegin();
   }
 
   #count(verdict: number, size: number): void {

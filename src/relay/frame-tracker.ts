@@ -12,7 +12,7 @@ import {
 } from "./frame-verdicts.ts";
 
 // Constants of this file are folded into the loops; imported ones would be looked up each time, a fifth more per frame.
-const { CAREFUL, CLOSE, COMPLETES, CONTROL, LEAVES_OPEN, OPEN_SHIFT } = verdicts;
+const { CAREFUL, CLOSE, COMPLETES, CONTROL, LEAVES_OPEN, OPEN_SHIFT, PING } = verdicts;
 
 export type Boundary = "frame" | "message";
 
@@ -39,6 +39,9 @@ export class FrameTracker {
   faults = 0;
   /** The first of them. */
   fault: FrameFault | undefined = undefined;
+
+  /** Of the other direction, where Pings of this one are answered. */
+  opposite: FrameTracker | undefined = undefined;
 
   /** What the sender's headers have to look like. */
   readonly shape: HeaderShape;
@@ -90,9 +93,14 @@ export class FrameTracker {
     return this.#control?.pongs ?? 0;
   }
 
+  /** The last Ping waits for its Pong, which comes from the `opposite` direction (RFC 6455 5.5.3). */
+  get hasUnansweredPing(): boolean {
+    return this.#control?.hasUnansweredPing ?? false;
+  }
+
   /**
    * A hash of the last Ping's payload, unmasked; 0 before the first. The Pong that answers it has the same in the other
-   * direction's `lastPong` (RFC 6455 5.5.3); so has, seldom, another.
+   * direction's `lastPong`; so has, seldom, another.
    */
   get lastPing(): number {
     return this.#control?.lastPing ?? 0;
@@ -196,6 +204,12 @@ export class FrameTracker {
     if ((this.#verdict & CONTROL) === 0) return;
     this.hasClose = (this.#verdict & CLOSE) !== 0;
     this.#note(this.#control?.end(this.#verdict));
+    const { opposite } = this;
+    if (opposite !== undefined && (this.#verdict & (CLOSE | PING)) === 0) opposite.#pongPassed(this.lastPong);
+  }
+
+  #pongPassed(hash: number): void {
+    if (this.#control?.lastPing === hash) this.#control.hasUnansweredPing = false;
   }
 
   #takeHeaderByte(byte: number): void {

@@ -7,6 +7,7 @@
  * a timer per chunk.
  */
 export type * from "./types.ts";
+export { BufferBudget, type BufferBudgetOptions } from "./buffer-budget.ts";
 export { CLOSE_CODES, type CloseCodes, NO_STATUS } from "./close-codes.ts";
 export { encodeClose } from "./close-frame.ts";
 export { type FaultCount, type FrameFault } from "./frame-faults.ts";

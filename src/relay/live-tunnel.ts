@@ -1,30 +1,30 @@
 import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
+import { type Backlogs, Flow, type FlowOwner } from "./flow.ts";
+import { LINGER_MS } from "./flow-ending.ts";
+import type { FlowStop } from "./flow-gate.ts";
 import { faultCount } from "./frame-faults.ts";
-import { Flow, type FlowOwner, LINGER_MS } from "./flow.ts";
+import { Keepalive, type KeepaliveSurroundings } from "./keepalive.ts";
 import type { ReadPage } from "./read-page.ts";
 import type { RosterMember } from "./roster.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
-import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
-import type { EndCause, Join, PolicyRef, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
+import type { TimerHandle } from "./timer-wheel.ts";
+import { TunnelTimers } from "./tunnel-timers.ts";
+import type { EndCause, Join, PlannedCause, PolicyRef, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
 
 /** After FIN of one side the other half has so long to finish. */
 const HALF_OPEN_MS = 30_000;
-/** A changed policy may find many tunnels overdue: they end over this share of the limit, and no longer than this. */
-const OVERDUE_SPREAD_SHARE = 0.2;
-const OVERDUE_SPREAD_MS = 30_000;
 /** After both our FINs the peers have so long to close TCP, and longer while bytes still wait for a slow one. */
 const SETTLE_MS = 5_000;
 const SETTLE_SLOW_MS = 30_000;
 
 /** What every tunnel of a relay shares. */
-export interface TunnelSurroundings<Context> {
-  readonly wheel: TimerWheel;
-  readonly now: () => number;
+export interface TunnelSurroundings<Context> extends KeepaliveSurroundings {
   readonly random: () => number;
   readonly page: ReadPage;
   /** What sockets read into: the page, or a buffer that Node makes for each read. */
   readonly reading: "page" | "stream";
+  readonly backlogs: Backlogs | undefined;
   /** Both sockets are closed and nothing of the tunnel is left. */
   readonly onEnd: (tunnel: LiveTunnel<Context>, end: TunnelEnd) => void;
 }
@@ -34,42 +34,44 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   rosterPlace = -1;
   readonly context: Context;
   readonly openedAtMs: number;
-  lastActiveAtMs: number;
   /** `probePeers` was called. */
   isProbing = false;
 
   readonly #surroundings: TunnelSurroundings<Context>;
-  readonly #wheel: TimerWheel;
   readonly #up: Flow;
   readonly #down: Flow;
   readonly #client: Seat;
   readonly #backend: Seat;
   readonly #policyRef: PolicyRef;
   #policy: TunnelPolicy;
-  /** How much of the jitter this tunnel gets, 0 to 1. */
-  readonly #jitter: number;
+  /** How much of every jitter this tunnel gets, 0 to 1. */
+  readonly #lot: number;
+  readonly #timers: TunnelTimers;
+  #clientKeepalive: Keepalive | undefined = undefined;
+  #backendKeepalive: Keepalive | undefined = undefined;
   #cause: EndCause | undefined = undefined;
+  /** We end it for what a side sent: that its framing is lost as well is no news. */
+  #isStopped = false;
   #socketsOpen = 2;
-  #idleTimer: TimerHandle | undefined = undefined;
-  #lifetimeTimer: TimerHandle | undefined = undefined;
   #settleTimer: TimerHandle | undefined = undefined;
 
   constructor(join: Join<Context>, surroundings: TunnelSurroundings<Context>) {
-    const { wheel, random, page } = surroundings;
+    const { wheel, now, random, page, backlogs } = surroundings;
     const client = join.client.socket;
     const backend = join.backend.socket;
     this.#surroundings = surroundings;
-    this.#wheel = wheel;
     this.context = join.context;
-    this.openedAtMs = surroundings.now();
-    this.lastActiveAtMs = this.openedAtMs;
+    this.openedAtMs = now();
     this.#policyRef = join.policy;
     this.#policy = join.policy.current;
-    this.#jitter = random();
+    this.#lot = random();
+    this.#timers = new TunnelTimers(this, this.#policy, { wheel, now, lot: this.#lot });
     const { reservedBits } = join.negotiated;
-    const around = { owner: this, page, wheel, random, reservedBits };
+    const around = { owner: this, page, wheel, random, reservedBits, policy: this.#policy, backlogs };
     this.#up = new Flow({ from: "client", source: client, sink: backend }, around);
     this.#down = new Flow({ from: "backend", source: backend, sink: client }, around);
+    this.#up.tracker.opposite = this.#down.tracker;
+    this.#down.tracker.opposite = this.#up.tracker;
     this.#client = { socket: client, reads: this.#up, writes: this.#down, owner: this };
     this.#backend = { socket: backend, reads: this.#down, writes: this.#up, owner: this };
     const into = surroundings.reading === "page" ? page.buffer : undefined;
@@ -81,8 +83,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   start(clientEarly: Uint8Array, backendEarly: Uint8Array): void {
     if (clientEarly.length > 0) this.#up.push(clientEarly);
     if (backendEarly.length > 0) this.#down.push(backendEarly);
-    this.#armIdle();
-    this.#armLifetime();
+    if (this.#cause === undefined) {
+      this.#timers.start();
+      this.#setKeepalive();
+    }
     this.#up.startReading();
     this.#down.startReading();
     if (!isAtEnd(this.#client.socket) && !isAtEnd(this.#backend.socket)) return;
@@ -101,11 +105,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     };
   }
 
-  get isOpaque(): boolean {
-    return this.#up.tracker.isOpaque || this.#down.tracker.isOpaque;
+  get lastActiveAtMs(): number {
+    return Math.max(this.#up.lastActiveAtMs, this.#down.lastActiveAtMs);
   }
 
-  close(cause: Extract<EndCause, "idle" | "lifetime" | "proxy_shutdown">): void {
+  isOpaqueFor(flow: Flow): boolean {
+    return flow.tracker.isOpaque || (!this.#isStopped && this.#opposite(flow).tracker.isOpaque);
+  }
+
+  close(cause: PlannedCause): void {
     if (this.#cause !== undefined) {
       // Another end is under way; nothing is injected into it, but it must come to its end.
       this.#up.limit(LINGER_MS);
@@ -119,8 +127,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
 
   cut(): void {
     this.#begin("cut");
-    this.#client.socket.destroy();
-    this.#backend.socket.destroy();
+    this.#destroyBoth();
     this.#up.finish();
     this.#down.finish();
   }
@@ -132,17 +139,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#backend.socket.setKeepAlive(true, afterMs);
   }
 
-  /** Sets idle and lifetime anew if the policy is another than before. */
+  /** Follows its policy if that is another than before. */
   retime(): void {
     if (this.#policyRef.current === this.#policy) return;
     this.#policy = this.#policyRef.current;
     if (this.#cause !== undefined) return;
-    this.#armIdle(this.#spreadMs(this.#policy.idleMs));
-    this.#armLifetime(this.#spreadMs(this.#policy.lifetimeMs));
-  }
-
-  noteActivity(): void {
-    this.lastActiveAtMs = this.#wheel.nowMs;
+    this.#timers.follow(this.#policy);
+    this.#setKeepalive();
+    this.#up.setPolicy(this.#policy);
+    this.#down.setPolicy(this.#policy);
   }
 
   closeSeen(flow: Flow): void {
@@ -166,11 +171,32 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
 
   flowFinished(): void {
     if (!this.#up.isFinished || !this.#down.isFinished || this.#socketsOpen === 0) return;
+    // What waits for one that was shed is what has to go.
     const isWaitedFor = this.#isSlow(this.#client) || this.#isSlow(this.#backend);
-    this.#settleTimer = this.#wheel.schedule(isWaitedFor ? SETTLE_SLOW_MS : SETTLE_MS, () => {
-      this.#client.socket.destroy();
-      this.#backend.socket.destroy();
-    });
+    const settleMs = this.#cause === "buffers_full" ? 0 : isWaitedFor ? SETTLE_SLOW_MS : SETTLE_MS;
+    this.#settleTimer = this.#surroundings.wheel.schedule(settleMs, () => this.#destroyBoth());
+  }
+
+  stopped(flow: Flow, why: FlowStop): void {
+    const cause: EndCause =
+      why === "message_too_big" || why === "too_many_fragments" || why === "rate_limit" ? why : "protocol_error";
+    this.#begin(cause);
+    this.#isStopped = true;
+    const other = this.#opposite(flow);
+    const { toClient, toBackend } = CLOSE_CODES[cause];
+    // Of what is not allowed nothing has passed: its receiver stands between two frames, unless it is about bytes alone.
+    if (flow.tracker.isAtFrameBoundary) flow.tell(flow.from === "client" ? toBackend : toClient);
+    else flow.seek(flow.from === "client" ? toBackend : toClient);
+    other.seek(flow.from === "client" ? toClient : toBackend);
+  }
+
+  shed(): void {
+    // One that is ending keeps its cause and loses its time.
+    if (this.#cause !== undefined) return this.#destroyBoth();
+    this.#begin("buffers_full");
+    const { toClient, toBackend } = CLOSE_CODES.buffers_full;
+    this.#up.tell(toBackend);
+    this.#down.tell(toClient);
   }
 
   sourceEnded(seat: Seat): void {
@@ -179,7 +205,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     // A client may close its half and still listen; a backend that goes without Close is lost.
     const isBackendLost = this.#cause === undefined && seat.reads.from === "backend";
     if (this.#cause === undefined) this.#begin(isBackendLost ? "backend_lost" : "client_lost");
-    if (isBackendLost) this.#tellOfLoss(seat);
+    if (isBackendLost) this.#tellOfLoss(seat, "backend_lost");
     else seat.reads.passFin();
     if (seat.writes.isTold) seat.writes.finish();
     else seat.writes.limit(seat.writes.tracker.hasClose ? LINGER_MS : HALF_OPEN_MS);
@@ -198,18 +224,42 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#socketsOpen -= 1;
     seat.writes.finish();
     if (this.#cause === undefined) {
-      this.#begin(seat.reads.from === "client" ? "client_lost" : "backend_lost");
-      this.#tellOfLoss(seat);
+      const cause = seat.reads.from === "client" ? "client_lost" : "backend_lost";
+      this.#begin(cause);
+      this.#tellOfLoss(seat, cause);
     } else if (isNews) seat.reads.passFin();
     if (this.#socketsOpen === 0) this.#end();
   }
 
+  #setKeepalive(): void {
+    const { pingMs, backendPingMs, pongTimeoutMs } = this.#policy;
+    if (pingMs > 0) this.#clientKeepalive ??= this.#keepaliveOf(this.#client, "client");
+    if (backendPingMs > 0) this.#backendKeepalive ??= this.#keepaliveOf(this.#backend, "backend");
+    this.#clientKeepalive?.set(pingMs, pongTimeoutMs);
+    this.#backendKeepalive?.set(backendPingMs, pongTimeoutMs);
+  }
+
+  #keepaliveOf(seat: Seat, side: "client" | "backend"): Keepalive {
+    const line = { side, hears: seat.reads, speaks: seat.writes, onDead: () => this.#peerDead(seat) };
+    return new Keepalive(line, this.#lot, this.#surroundings);
+  }
+
+  /** It is silent, and does not answer. */
+  #peerDead(seat: Seat): void {
+    const cause = seat.reads.from === "client" ? "client_dead" : "backend_dead";
+    this.#begin(cause);
+    this.#tellOfLoss(seat, cause);
+    // A backend that only stopped answering may still read why; a client has been asked, and nothing more is said to it.
+    if (cause === "client_dead") seat.socket.destroy();
+  }
+
   /** The side of this seat is gone without a Close: the other side is told, and the lost one where it still listens. */
-  #tellOfLoss(seat: Seat): void {
-    const codes = CLOSE_CODES[seat.reads.from === "client" ? "client_lost" : "backend_lost"];
-    seat.reads.tell(seat.reads.from === "client" ? codes.toBackend : codes.toClient);
+  #tellOfLoss(seat: Seat, cause: EndCause): void {
+    const { toClient, toBackend } = CLOSE_CODES[cause];
+    const isClient = seat.reads.from === "client";
+    seat.reads.tell(isClient ? toBackend : toClient);
     if (seat.writes.isFinished) return;
-    if (seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(codes.toBackend);
+    if (seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(isClient ? toClient : toBackend);
     else seat.writes.finish();
   }
 
@@ -220,8 +270,9 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   /** An end that is not a peer's Close: the first cause stays, and the policy has no say any more. */
   #begin(cause: EndCause): void {
     this.#cause ??= cause;
-    this.#wheel.cancel(this.#idleTimer);
-    this.#wheel.cancel(this.#lifetimeTimer);
+    this.#timers.stop();
+    this.#clientKeepalive?.stop();
+    this.#backendKeepalive?.stop();
   }
 
   /** A socket that ended or closed before it came to us has no event left to say so. */
@@ -230,34 +281,9 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     else if (seat.socket.readableEnded) this.sourceEnded(seat);
   }
 
-  /** This tunnel's place among those that a changed limit finds overdue. */
-  #spreadMs(limitMs: number): number {
-    return this.#jitter * Math.min(limitMs * OVERDUE_SPREAD_SHARE, OVERDUE_SPREAD_MS);
-  }
-
-  #armIdle(whenOverdueMs = 0): void {
-    this.#wheel.cancel(this.#idleTimer);
-    const { idleMs } = this.#policy;
-    if (idleMs <= 0) return;
-    // A tick more, since the coarse clock may date activity a tick early.
-    const leftMs = this.lastActiveAtMs + idleMs + this.#wheel.tickMs - this.#surroundings.now();
-    this.#idleTimer = this.#wheel.schedule(leftMs > 0 ? leftMs : whenOverdueMs, () => this.#checkIdle());
-  }
-
-  /** Activity only notes the time, and the timer looks at it when it fires. */
-  #checkIdle(): void {
-    const quietMs = this.#surroundings.now() - this.lastActiveAtMs;
-    if (quietMs >= this.#policy.idleMs + this.#wheel.tickMs) this.close("idle");
-    else this.#armIdle();
-  }
-
-  #armLifetime(whenOverdueMs = 0): void {
-    this.#wheel.cancel(this.#lifetimeTimer);
-    const { lifetimeMs, lifetimeJitterPercent } = this.#policy;
-    if (lifetimeMs <= 0) return;
-    const endsAtMs = this.openedAtMs + lifetimeMs * (1 - (this.#jitter * lifetimeJitterPercent) / 100);
-    const leftMs = endsAtMs - this.#surroundings.now();
-    this.#lifetimeTimer = this.#wheel.schedule(leftMs > 0 ? leftMs : whenOverdueMs, () => this.close("lifetime"));
+  #destroyBoth(): void {
+    this.#client.socket.destroy();
+    this.#backend.socket.destroy();
   }
 
   /** Bytes still wait for this peer. */
@@ -267,7 +293,9 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
 
   #end(): void {
     this.#begin("cut");
-    this.#wheel.cancel(this.#settleTimer);
+    this.#surroundings.wheel.cancel(this.#settleTimer);
+    this.#up.leave();
+    this.#down.leave();
     const cause = this.#cause ?? "cut";
     this.#surroundings.onEnd(this, {
       by: cause.startsWith("client") ? "client" : cause.startsWith("backend") ? "backend" : "holdfast",
@@ -275,9 +303,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
       codeToClient: this.#down.closeCode,
       codeToBackend: this.#up.closeCode,
       midFrame: this.#up.isMidFrame || this.#down.isMidFrame,
-      opaque: this.isOpaque,
+      opaque: !this.#isStopped && (this.#up.tracker.isOpaque || this.#down.tracker.isOpaque),
       clientFaults: faultCount(this.#up.tracker),
       backendFaults: faultCount(this.#down.tracker),
+      roundTripMs: this.#clientKeepalive?.roundTripMs,
       durationMs: this.#surroundings.now() - this.openedAtMs,
       stats: this.stats,
     });

@@ -5,6 +5,8 @@ import type { Socket } from "node:net";
  * gain a tenth, and a slow sink would hold it.
  */
 const PAGE_BYTES = 128 * 1024;
+/** What Node keeps beside the bytes of a write that waits, about. */
+const WRITE_OVERHEAD_BYTES = 512;
 /** A slow sink holds a page for a chunk; for a small chunk a small one. */
 const SMALL_PAGE_BYTES = 4 * 1024;
 
@@ -28,14 +30,17 @@ export class ReadPage {
     return page.subarray(0, size);
   }
 
-  /** Writes a chunk, from `take` or from elsewhere; what the sink does not get rid of at once stays as it is. */
-  writeTo(sink: Socket, chunk: Uint8Array): boolean {
-    if (!this.#holds(chunk)) return sink.write(chunk);
+  /**
+   * Writes a chunk, from `take` or from elsewhere; what the sink does not get rid of at once stays as it is. Returns
+   * how much memory that keeps, about: 0 when nothing waits, above 0 when the sink does not want more as well.
+   */
+  writeTo(sink: Socket, chunk: Uint8Array): number {
+    if (!this.#holds(chunk)) return waitingOf(sink, sink.write(chunk), chunk.length);
     // Behind bytes that wait already it would wait as well: a copy of its own size, not a whole page.
-    if (sink.writableLength > 0) return sink.write(Buffer.from(chunk));
-    const isBelowMark = sink.write(chunk);
+    if (sink.writableLength > 0) return waitingOf(sink, sink.write(Buffer.from(chunk)), chunk.length);
+    const wantsMore = sink.write(chunk);
     if (sink.writableLength > 0) this.#giveAway(chunk);
-    return isBelowMark;
+    return waitingOf(sink, wantsMore, chunk.buffer.byteLength);
   }
 
   #holds(chunk: Uint8Array): boolean {
@@ -46,4 +51,8 @@ export class ReadPage {
     if (chunk.buffer === this.#small.buffer) this.#small = Buffer.allocUnsafeSlow(SMALL_PAGE_BYTES);
     else this.#large = Buffer.allocUnsafeSlow(PAGE_BYTES);
   }
+}
+
+function waitingOf(sink: Socket, wantsMore: boolean, keptBytes: number): number {
+  return wantsMore && sink.writableLength === 0 ? 0 : keptBytes + WRITE_OVERHEAD_BYTES;
 }

@@ -28,7 +28,21 @@ export type RelayFactory = (options: {
 /** No subprotocol and no extension. */
 export const NOTHING_NEGOTIATED: Negotiated = { subprotocol: undefined, reservedBits: 0 };
 
-export const NO_LIMITS: TunnelPolicy = { idleMs: 0, lifetimeMs: 0, lifetimeJitterPercent: 0 };
+export const NO_LIMITS: TunnelPolicy = {
+  idleMs: 0,
+  lifetimeMs: 0,
+  lifetimeJitterPercent: 0,
+  pingMs: 0,
+  backendPingMs: 0,
+  pongTimeoutMs: 20_000,
+  strictness: "Observe",
+  maxMessageBytes: 0,
+  maxFragments: 0,
+  messagesPerSecond: 0,
+  bytesPerSecond: 0,
+  controlFramesPerSecond: 0,
+  onLimit: "Close",
+};
 
 /** Waits for what will be; never sleeps for it. */
 export async function until(condition: () => void, timeout = 8_000): Promise<void> {

@@ -1,6 +1,5 @@
 /**
- * A rate per second with a burst of one second's worth. What does not fit is taken all the same and has to be waited
- * for: bytes that have been read cannot be unread. No timers: whoever asks says what time it is.
+ * A rate per second with a burst of one second's worth. No timers: whoever asks says what time it is.
  */
 export class TokenBucket {
   readonly #ratePerSecond: number;
@@ -15,15 +14,34 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Takes, and returns the whole milliseconds after which the debt is paid and more may be taken; 0 = at once. */
+  /**
+   * Takes even what is not there: bytes that have been read cannot be unread. Returns the whole milliseconds after which the debt
+   * is paid and more may be taken; 0 = at once.
+   */
   take(count: number, nowMs: number): number {
-    // A clock that goes back gives nothing, and nothing twice.
-    if (nowMs > this.#atMs) {
-      const gained = (nowMs - this.#atMs) * this.#ratePerSecond;
-      this.#level = Math.min(this.#level + gained, this.#ratePerSecond * 1_000);
-      this.#atMs = nowMs;
-    }
+    this.#fill(nowMs);
     this.#level -= count * 1_000;
-    return this.#level >= 0 ? 0 : Math.ceil(-this.#level / this.#ratePerSecond);
+    return this.#waitMs(0);
+  }
+
+  /** Takes if so many are there and returns 0; else takes nothing, and returns after how many milliseconds they are. */
+  tryTake(count: number, nowMs: number): number {
+    this.#fill(nowMs);
+    const waitMs = this.#waitMs(count * 1_000);
+    if (waitMs === 0) this.#level -= count * 1_000;
+    return waitMs;
+  }
+
+  #fill(nowMs: number): void {
+    // A clock that goes back gives nothing, and nothing twice.
+    if (nowMs <= this.#atMs) return;
+    const gained = (nowMs - this.#atMs) * this.#ratePerSecond;
+    this.#level = Math.min(this.#level + gained, this.#ratePerSecond * 1_000);
+    this.#atMs = nowMs;
+  }
+
+  /** Until the level is so high. */
+  #waitMs(level: number): number {
+    return this.#level >= level ? 0 : Math.ceil((level - this.#level) / this.#ratePerSecond);
   }
 }

@@ -1,18 +1,22 @@
 import { ReadPage } from "./read-page.ts";
+import type { Backlogs } from "./flow.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
 import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
-import type { Join, Relay, Tunnel, TunnelEndListener } from "./types.ts";
+import type { Join, Relay, RelayObserver, Tunnel, TunnelEndListener } from "./types.ts";
 
 export interface TunnelRelayOptions<Context> {
   /** Serves all timers of all tunnels, and their coarse clock. */
   readonly wheel: TimerWheel;
   /** The clock that the wheel was made with: monotonic, in milliseconds. */
   readonly now: () => number;
-  /** 0 to below 1. For jitter and for the mask keys of our frames to backends. */
+  /** 0 to below 1. For jitter, for the payload of our Pings and for the mask keys of our frames to backends. */
   readonly random: () => number;
   /** `stream` reads as any Node program does; for comparison, and for Nodes that allow nothing else. Default `page`. */
   readonly reading?: "page" | "stream";
+  /** What all tunnels together may keep in memory; not given = no bound but each tunnel's own. */
+  readonly budget?: Backlogs | undefined;
+  readonly observer?: RelayObserver | undefined;
   readonly onEnd: TunnelEndListener<Context>;
 }
 
@@ -27,11 +31,14 @@ class TunnelRelay<Context> implements Relay<Context> {
   #settling: TimerHandle | undefined = undefined;
 
   constructor(options: TunnelRelayOptions<Context>) {
-    const { wheel, now, random, reading = "page", onEnd } = options;
+    const { wheel, now, random, reading = "page", budget, observer, onEnd } = options;
     this.#surroundings = {
       wheel,
       now,
       random,
+      tag: Math.floor(random() * 2 ** 32),
+      observer,
+      backlogs: budget,
       page: new ReadPage(),
       reading,
       onEnd: (tunnel, end) => {

@@ -4,11 +4,38 @@ import type { Negotiated } from "./negotiated.ts";
 import type { Members } from "./roster.ts";
 
 /** The part of a rule's policy that the relay obeys. Milliseconds; 0 = off. */
-export interface TunnelPolicy {
+export interface TunnelPolicy extends KeepalivePolicy, FramePolicy {
   readonly idleMs: number;
   readonly lifetimeMs: number;
   /** A lifetime ends up to this much of itself earlier, 0 to 100, at random for each tunnel. */
   readonly lifetimeJitterPercent: number;
+}
+
+/** How it is found out that a peer is gone that did not say so. Milliseconds; 0 = off. */
+export interface KeepalivePolicy {
+  /** A client that is silent for so long gets a Ping; up to a tenth earlier, by lot. */
+  readonly pingMs: number;
+  /** As `pingMs`, of the backend. */
+  readonly backendPingMs: number;
+  /** From the moment a Ping has left: whoever is silent for so long counts as dead. Above 0. */
+  readonly pongTimeoutMs: number;
+}
+
+/** What frames may be. Numbers: 0 = any. */
+export interface FramePolicy {
+  /** Observe: what is against RFC 6455 is counted and passes. Enforce: it ends the tunnel, of either side. */
+  readonly strictness: "Observe" | "Enforce";
+  /** Payload of all fragments of a message together, of either side. */
+  readonly maxMessageBytes: number;
+  /** Frames of a message, of either side. */
+  readonly maxFragments: number;
+  /** Of the client; so are the following two. */
+  readonly messagesPerSecond: number;
+  /** As read, headers included. */
+  readonly bytesPerSecond: number;
+  readonly controlFramesPerSecond: number;
+  /** What is above a rate waits (Pause), or ends the tunnel (Close). */
+  readonly onLimit: "Pause" | "Close";
 }
 
 /** A live tunnel follows the current policy of its rule; whoever owns the reference swaps `current`. */
@@ -29,11 +56,27 @@ export type EndCause =
   /** FIN, RST or an error without a Close frame before it. */
   | "client_lost"
   | "backend_lost"
+  /** Silent, and no answer to a Ping. */
+  | "client_dead"
+  | "backend_dead"
   | "idle"
   | "lifetime"
+  /** A frame against RFC 6455, where the policy enforces it. */
+  | "protocol_error"
+  | "message_too_big"
+  | "too_many_fragments"
+  /** More messages, bytes or control frames per second than the policy allows. */
+  | "rate_limit"
+  /** The buffers of all tunnels were full, and this one held most and did not move. */
+  | "buffers_full"
+  /** An operator's hand. */
+  | "admin"
   | "proxy_shutdown"
   /** Our own hand cut it without ceremony: a second SIGTERM. */
   | "cut";
+
+/** Ends that wait for a message boundary. */
+export type PlannedCause = Extract<EndCause, "idle" | "lifetime" | "proxy_shutdown" | "admin">;
 
 export interface TunnelStats {
   /** Up = client to backend. Bytes of the tunnel as read, our own frames never. */
@@ -56,6 +99,8 @@ export interface TunnelEnd {
   /** What a client sent that no client may; undefined for nearly all. Nothing is counted behind a Close. */
   readonly clientFaults: FaultCount | undefined;
   readonly backendFaults: FaultCount | undefined;
+  /** How long the client took for its last Pong to a Ping of ours, in milliseconds. */
+  readonly roundTripMs: number | undefined;
   readonly durationMs: number;
   readonly stats: TunnelStats;
 }
@@ -69,7 +114,7 @@ export interface Tunnel<Context> {
   readonly lastActiveAtMs: number;
   readonly stats: TunnelStats;
   /** Ends the tunnel with a Close to both sides at the next boundary; the first cause stays. */
-  close(cause: Extract<EndCause, "idle" | "lifetime" | "proxy_shutdown">): void;
+  close(cause: PlannedCause): void;
   /** Destroys both sockets at once. */
   cut(): void;
 }
@@ -93,6 +138,14 @@ export interface Relay<Context> {
   readonly tunnels: Members<Tunnel<Context>>;
   /** To be called after `current` of one or several policy references changed: timers are set anew. */
   policiesChanged(): void;
+}
+
+/** Told of what happens inside tunnels, for counting. */
+export interface RelayObserver {
+  /** A Ping of ours has left for that side. */
+  pingSent(side: "client" | "backend"): void;
+  /** Its Pong came, so many milliseconds later. */
+  pingAnswered(side: "client" | "backend", roundTripMs: number): void;
 }
 
 /** Called once for each tunnel, when both its sockets are closed. */

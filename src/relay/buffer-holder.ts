@@ -1,0 +1,36 @@
+import type { RosterMember } from "./roster.ts";
+
+/** A flow whose sink may be slow. */
+export interface BufferHolder extends RosterMember {
+  /** Estimate of the memory that waits for the sink, overhead included; 0 = nothing waits. */
+  readonly waitingBytes: number;
+  /** Written by the budget only; undefined to begin with. */
+  budgetStanding: BudgetStanding | undefined;
+  /** Stops and goes on reading the source. Idempotent, and no matter of other reasons to rest. */
+  hold(): void;
+  release(): void;
+  /** Ends the tunnel, told with cause `buffers_full`. What waits may still take a while to go. */
+  shed(): void;
+}
+
+/** What a budget knows of a flow that it has held or watched. */
+export interface BudgetStanding {
+  isHeld: boolean;
+  /** Held for its own size, whatever the sum is. */
+  isHeavy: boolean;
+  isShed: boolean;
+  /** At the last look; less than before is a move. */
+  lastBytes: number;
+  movedAtMs: number;
+}
+
+/** Of a flow that has just been seen. */
+export function newStanding(bytes: number, nowMs: number): BudgetStanding {
+  return { isHeld: false, isHeavy: false, isShed: false, lastBytes: bytes, movedAtMs: nowMs };
+}
+
+/** Notes what waits now, and whether the sink has taken any of it since the last look. */
+export function watch(standing: BudgetStanding, bytes: number, nowMs: number): void {
+  if (bytes < standing.lastBytes) standing.movedAtMs = nowMs;
+  standing.lastBytes = bytes;
+}

@@ -1,0 +1,250 @@
+import { FlowRates, type RatedKind } from "./flow-rates.ts";
+import { FrameSieve, type SieveStep, type SieveStop } from "./frame-sieve.ts";
+import type { FrameTracker } from "./frame-tracker.ts";
+import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
+import type { FramePolicy } from "./types.ts";
+
+const PONG = 10;
+const NOTHING = new Uint8Array(0);
+
+export type FlowStop = SieveStop | "rate_limit";
+
+/** Waits for the Pong to a Ping of ours. */
+export interface PongWatch {
+  /** Our Ping is not answered yet. */
+  readonly isWaiting: boolean;
+  /** True if this Pong answers a Ping of ours, and is for nobody else. @param payload Unmasked. */
+  take(payload: Uint8Array): boolean;
+}
+
+interface Sink {
+  write(frame: Uint8Array, onFlushed: (error?: Error | null) => void): boolean;
+}
+
+/** The flow that a gate stands in. */
+export interface GateHost {
+  readonly from: "client" | "backend";
+  readonly wheel: TimerWheel;
+  readonly tracker: FrameTracker;
+  readonly sink: Sink;
+  forward(chunk: Uint8Array): void;
+  /** So many bytes of the source were for us. */
+  swallowed(size: number): void;
+  /** Stop and go on reading the source. */
+  holdForRate(): void;
+  goOnForRate(): void;
+  /** What had waited for its time has gone on. */
+  passedLater(): void;
+  /** The policy forbids what comes next. Ends the flow, which closes this gate. */
+  stopped(why: FlowStop): void;
+}
+
+interface Injection {
+  readonly frame: Uint8Array;
+  readonly onFlushed: () => void;
+}
+
+/** Whether the frames of this side have to go through a gate all the time. */
+export function wantsGate(policy: FramePolicy, from: "client" | "backend"): boolean {
+  const { strictness, maxMessageBytes, maxFragments } = policy;
+  return (
+    strictness === "Enforce" || maxMessageBytes > 0 || maxFragments > 0 || (from === "client" && FlowRates.has(policy))
+  );
+}
+
+/**
+ * Stands in a flow while it needs care: frames may have to be stopped, to wait for their time, to be kept back, or one of
+ * ours to be put in. Without a need for it there is none, and nothing is paid.
+ */
+export class FlowGate {
+  readonly #host: GateHost;
+  readonly #sieve: FrameSieve;
+  #policy: FramePolicy;
+  #rates: FlowRates | undefined = undefined;
+  /** Waits for the end of the frame under way. */
+  #injection: Injection | undefined = undefined;
+  #pongs: PongWatch | undefined = undefined;
+  /** What waits for its time, behind what the sieve holds. */
+  #waiting: Uint8Array = NOTHING;
+  #timer: TimerHandle | undefined = undefined;
+  /** Until the next frame may begin, in milliseconds. */
+  #waitMs = 0;
+  #isClosed = false;
+
+  constructor(host: GateHost, policy: FramePolicy) {
+    this.#host = host;
+    this.#policy = policy;
+    this.#sieve = new FrameSieve(host.tracker, sievePolicy(policy));
+    this.#setRates();
+  }
+
+  /** Nothing needs it any more. */
+  get isIdle(): boolean {
+    return (
+      this.#injection === undefined &&
+      (this.#pongs === undefined || !this.#pongs.isWaiting || this.#host.tracker.isOpaque) &&
+      this.waitingBytes === 0 &&
+      this.#timer?.isPending !== true &&
+      !wantsGate(this.#policy, this.#host.from)
+    );
+  }
+
+  get waitingBytes(): number {
+    return this.#waiting.length + this.#sieve.heldBytes;
+  }
+
+  /** True if anything of it, or of what was held before, went on. */
+  push(chunk: Uint8Array): boolean {
+    if (this.#timer?.isPending === true) {
+      // Was under way when the source was told to rest.
+      this.#waiting = this.#waiting.length === 0 ? Uint8Array.from(chunk) : Buffer.concat([this.#waiting, chunk]);
+      return false;
+    }
+    return this.#run(chunk);
+  }
+
+  setPolicy(policy: FramePolicy): void {
+    this.#policy = policy;
+    this.#sieve.policy = sievePolicy(policy);
+    this.#setRates();
+    if (this.#timer?.isPending === true) this.#resume();
+  }
+
+  /** Puts a frame of ours behind the one that is under way. */
+  injectBehindFrame(frame: Uint8Array, onFlushed: () => void): void {
+    this.#injection = { frame, onFlushed };
+  }
+
+  expectPong(watch: PongWatch): void {
+    this.#pongs = watch;
+  }
+
+  /** Takes it out of the flow. Returns what had not gone on, in order. */
+  close(): readonly Uint8Array[] {
+    this.#isClosed = true;
+    this.#host.wheel.cancel(this.#timer);
+    const left = [this.#sieve.release(), this.#waiting].filter(({ length }) => length > 0);
+    this.#waiting = NOTHING;
+    return left;
+  }
+
+  #run(chunk: Uint8Array): boolean {
+    let at = this.#injection === undefined ? 0 : this.#passFrameUnderWay(chunk);
+    let passedBytes = at;
+    while (at < chunk.length) {
+      const step = this.#sieve.step(chunk, at);
+      if (step.kind === "pass") {
+        this.#host.forward(at === 0 && step.next === chunk.length ? chunk : chunk.subarray(at, step.next));
+        passedBytes += step.next - at;
+      } else if (step.kind === "header" || step.kind === "control") {
+        if (step.kind === "control" && !this.#mayPass(step)) {
+          if (this.#waitMs > 0) return this.#waitForTime(passedBytes, [step.bytes, chunk.subarray(step.next)]);
+        } else {
+          this.#host.forward(step.bytes);
+          passedBytes += step.bytes.length;
+        }
+      } else if (step.kind === "wait") {
+        return this.#waitForTime(passedBytes, [this.#sieve.release(), chunk.subarray(step.next)]);
+      } else if (step.kind === "stop") return this.#stop(step.why, chunk.subarray(step.next));
+      at = step.next;
+    }
+    if (passedBytes === 0) return false;
+    const waitMs = this.#payForBytes(passedBytes);
+    if (waitMs > 0 && this.#policy.onLimit === "Close") this.#host.stopped("rate_limit");
+    else if (waitMs > 0) this.#waitFor(waitMs);
+    return true;
+  }
+
+  /** Ours comes behind it. */
+  #passFrameUnderWay(chunk: Uint8Array): number {
+    const end = this.#host.tracker.trackTo("frame", chunk, 0);
+    if (end > 0) this.#host.forward(chunk.subarray(0, end));
+    this.#injectAtBoundary();
+    return end;
+  }
+
+  /** A control frame may go on. Not: it was for us, or, with a wait, it is more than the rate allows. */
+  #mayPass({ opcode, payload, bytes }: Extract<SieveStep, { kind: "control" }>): boolean {
+    this.#waitMs = 0;
+    if (opcode === PONG && this.#pongs?.take(payload) === true) {
+      this.#host.swallowed(bytes.length);
+      return false;
+    }
+    if (!this.#mayBegin("control")) return false;
+    this.#sieve.accept();
+    return true;
+  }
+
+  #stop(why: FlowStop, rest: Uint8Array): boolean {
+    this.#waiting = rest;
+    this.#host.stopped(why);
+    return true;
+  }
+
+  /** The next frame is more than the rates allow. */
+  #waitForTime(passedBytes: number, rest: readonly Uint8Array[]): boolean {
+    const waitMs = Math.max(this.#waitMs, this.#payForBytes(passedBytes));
+    // A copy: the chunk's bytes are others when the time has come.
+    const waiting = Buffer.concat(rest);
+    if (this.#policy.onLimit === "Close") return this.#stop("rate_limit", waiting);
+    this.#waiting = waiting;
+    this.#waitFor(waitMs);
+    return passedBytes > 0;
+  }
+
+  #payForBytes(count: number): number {
+    return this.#rates?.payForBytes(count, this.#host.wheel.nowMs) ?? 0;
+  }
+
+  #waitFor(ms: number): void {
+    this.#host.holdForRate();
+    this.#timer = this.#host.wheel.schedule(ms, () => this.#resume());
+  }
+
+  #resume(): void {
+    this.#host.wheel.cancel(this.#timer);
+    this.#timer = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = NOTHING;
+    const hasPassed = this.#run(waiting);
+    if (this.#isClosed) return;
+    if (this.#timer === undefined) this.#host.goOnForRate();
+    if (hasPassed) this.#host.passedLater();
+  }
+
+  #injectAtBoundary(): void {
+    const { tracker, sink } = this.#host;
+    const injection = this.#injection;
+    if (injection === undefined) return;
+    // Nothing follows a Close.
+    if (tracker.hasClose || tracker.isOpaque) this.#injection = undefined;
+    else if (tracker.isAtFrameBoundary) {
+      this.#injection = undefined;
+      writeOwn(sink, injection.frame, injection.onFlushed);
+    }
+  }
+
+  #setRates(): void {
+    const isRated = this.#host.from === "client" && FlowRates.has(this.#policy);
+    this.#rates = isRated ? new FlowRates(this.#policy, this.#host.wheel.nowMs) : undefined;
+    // By way of a name: see docs/performance.md, "What is dead and stays".
+    const mayBegin = isRated ? (): boolean => this.#mayBegin("message") : undefined;
+    this.#sieve.mayBegin = mayBegin;
+  }
+
+  #mayBegin(kind: RatedKind): boolean {
+    this.#waitMs = this.#rates?.begin(kind, this.#host.wheel.nowMs) ?? 0;
+    return this.#waitMs === 0;
+  }
+}
+
+/** Writes a frame of ours; `onFlushed` when it has left, never if it does not. */
+export function writeOwn(sink: Sink, frame: Uint8Array, onFlushed: () => void): void {
+  sink.write(frame, (error) => {
+    if (error === undefined || error === null) onFlushed();
+  });
+}
+
+function sievePolicy({ strictness, maxMessageBytes, maxFragments }: FramePolicy) {
+  return { isStrict: strictness === "Enforce", maxMessageBytes, maxFragments };
+}
