@@ -1,16 +1,8 @@
-import type { Socket } from "node:net";
 import { FlowEnding, type EndingHost } from "./flow-ending.ts";
 import { FlowGate, type FlowStop, type GateHost, type PongWatch, wantsGate, writeOwn } from "./flow-gate.ts";
 import { FrameTracker } from "./frame-tracker.ts";
-import type { ReadPage } from "./read-page.ts";
-import type { RosterMember } from "./roster.ts";
-import type { TimerWheel } from "./timer-wheel.ts";
+import { PacedPipe, type PacedPipeEnds, type PacedPipeSurroundings } from "./paced-pipe.ts";
 import type { FramePolicy } from "./types.ts";
-
-// Why a source is not read: each reason comes and goes for itself.
-const SINK_IS_FULL = 1;
-const RATE = 2;
-const BUDGET = 4;
 
 /** What a flow needs from the tunnel it belongs to. */
 export interface FlowOwner {
@@ -29,84 +21,54 @@ export interface FlowOwner {
   shed(): void;
 }
 
-export interface FlowEnds {
+export interface FlowEnds extends PacedPipeEnds {
   readonly from: "client" | "backend";
-  readonly source: Socket;
-  readonly sink: Socket;
-}
-
-/** Knows what all flows together keep in memory. */
-export interface Backlogs {
-  /** So much more waits for the sink of a flow. */
-  note(flow: Flow, addedBytes: number): void;
-  /** The flow is over. */
-  forget(flow: Flow): void;
 }
 
 /** What both flows of a tunnel share. */
-export interface FlowSurroundings {
+export interface FlowSurroundings extends PacedPipeSurroundings {
   readonly owner: FlowOwner;
-  /** Shared by all flows of a relay. */
-  readonly page: ReadPage;
-  readonly wheel: TimerWheel;
   /** 0 to below 1; for the keys of frames to a backend. */
   readonly random: () => number;
   /** Those that negotiated extensions own, out of 0x70. */
   readonly reservedBits: number;
   readonly policy: FramePolicy;
-  readonly backlogs: Backlogs | undefined;
 }
 
 /**
  * One direction of a tunnel: reads from the source and writes to the sink. Nearly always nothing stands between the two;
  * a gate does while frames may have to be kept back or put in, and an ending once the sink is to hear a last word.
  */
-export class Flow implements EndingHost, GateHost, RosterMember {
-  rosterPlace = -1;
+export class Flow extends PacedPipe implements EndingHost, GateHost {
   readonly from: "client" | "backend";
-  readonly sink: Socket;
   readonly tracker: FrameTracker;
-  readonly wheel: TimerWheel;
   /** As read from the source, Pongs to Pings of ours not counted. */
   bytes = 0;
   /** When bytes that count last came from the source; at first, when the tunnel was joined. On the wheel's clock. */
   lastActiveAtMs: number;
-  /** When the sink last took what had waited, or reading went on after a rest. */
-  movedAtMs = 0;
   closeCode: number | undefined = undefined;
   spokenCode: number | undefined = undefined;
   isMidFrame = false;
   /** The source's stream has ended, by FIN or with its socket. */
   isSourceDone = false;
 
-  readonly #source: Socket;
   readonly #owner: FlowOwner;
-  readonly #page: ReadPage;
   readonly #random: () => number;
-  readonly #backlogs: Backlogs | undefined;
   #policy: FramePolicy;
   #gate: FlowGate | undefined = undefined;
   #ending: FlowEnding | undefined = undefined;
   #isCloseNoted = false;
-  /** Reasons for which the source is not read. */
-  #rests = 0;
-  /** Memory held by what waits for the sink; may be too much once the sink has taken it all. */
-  #keptBytes = 0;
   /** When anything came, be it a Pong to a Ping of ours. */
   #heardAtMs = 0;
   #swallowedBytes = 0;
 
   constructor(ends: FlowEnds, around: FlowSurroundings) {
+    super(ends, around);
     this.from = ends.from;
     this.tracker = new FrameTracker(ends.from, around.reservedBits);
-    this.sink = ends.sink;
-    this.wheel = around.wheel;
     this.lastActiveAtMs = around.wheel.nowMs;
-    this.#source = ends.source;
     this.#owner = around.owner;
-    this.#page = around.page;
     this.#random = around.random;
-    this.#backlogs = around.backlogs;
     this.#policy = around.policy;
     if (wantsGate(around.policy, ends.from)) this.#gate = new FlowGate(this, around.policy);
   }
@@ -127,11 +89,6 @@ export class Flow implements EndingHost, GateHost, RosterMember {
     return this.#ending?.isFinished ?? false;
   }
 
-  /** The source is not read at the moment. */
-  get isResting(): boolean {
-    return this.#rests !== 0;
-  }
-
   /** When anything last came from the source: a sign of life. */
   get heardAtMs(): number {
     return Math.max(this.lastActiveAtMs, this.#heardAtMs);
@@ -142,10 +99,8 @@ export class Flow implements EndingHost, GateHost, RosterMember {
     return this.bytes + this.#swallowedBytes;
   }
 
-  /** What this flow keeps in memory, about; 0 when nothing waits. */
-  get waitingBytes(): number {
-    if (this.sink.writableLength === 0 || this.sink.destroyed) this.#keptBytes = 0;
-    return this.#keptBytes + (this.#gate?.waitingBytes ?? 0);
+  override get waitingBytes(): number {
+    return super.waitingBytes + (this.#gate?.waitingBytes ?? 0);
   }
 
   get isOpaque(): boolean {
@@ -167,7 +122,7 @@ export class Flow implements EndingHost, GateHost, RosterMember {
 
   /** Takes what the source has just read into the page. */
   read(size: number): void {
-    this.push(this.#page.take(size));
+    this.push(this.page.take(size));
   }
 
   /** Takes bytes of the source, which may be others after it returns. The hot path. */
@@ -181,41 +136,8 @@ export class Flow implements EndingHost, GateHost, RosterMember {
     if (this.tracker.hasClose && !this.#isCloseNoted) this.#noteClose();
   }
 
-  forward(chunk: Uint8Array): void {
-    const keptBytes = this.#page.writeTo(this.sink, chunk);
-    if (keptBytes !== 0) this.#noteBacklog(keptBytes);
-  }
-
-  /** Lets the source flow, unless it has to rest. */
-  startReading(): void {
-    if (this.#rests === 0) this.#source.resume();
-  }
-
-  sinkDrained(): void {
-    this.#keptBytes = 0;
-    this.movedAtMs = this.wheel.nowMs;
-    this.#goOn(SINK_IS_FULL);
-  }
-
-  /** The budget of all flows wants no more to be read. */
-  hold(): void {
-    if (this.isOpen) this.#rest(BUDGET);
-  }
-
-  release(): void {
-    this.#goOn(BUDGET);
-  }
-
   shed(): void {
     this.#owner.shed();
-  }
-
-  holdForRate(): void {
-    this.#rest(RATE);
-  }
-
-  goOnForRate(): void {
-    this.#goOn(RATE);
   }
 
   passedLater(): void {
@@ -296,17 +218,6 @@ export class Flow implements EndingHost, GateHost, RosterMember {
     this.#owner.flowFinished();
   }
 
-  /** Both sockets are closed: nothing waits any more. */
-  leave(): void {
-    this.#backlogs?.forget(this);
-  }
-
-  readOn(): void {
-    if (this.#rests === 0) return;
-    this.#rests = 0;
-    if (!this.#source.destroyed) this.#source.resume();
-  }
-
   #pushWithCare(chunk: Uint8Array): void {
     const ending = this.#ending;
     this.#heardAtMs = this.wheel.nowMs;
@@ -325,25 +236,6 @@ export class Flow implements EndingHost, GateHost, RosterMember {
     this.#isCloseNoted = true;
     if (this.isOpen) this.closeCode = this.tracker.closeCode;
     this.#owner.closeSeen(this);
-  }
-
-  #noteBacklog(keptBytes: number): void {
-    this.#keptBytes += keptBytes;
-    this.#backlogs?.note(this, keptBytes);
-    if (this.sink.writableNeedDrain || this.sink.destroyed) this.#rest(SINK_IS_FULL);
-  }
-
-  #rest(reason: number): void {
-    if (this.#rests === 0) this.#source.pause();
-    this.#rests |= reason;
-  }
-
-  #goOn(reason: number): void {
-    if ((this.#rests & reason) === 0) return;
-    this.#rests &= ~reason;
-    if (this.#rests !== 0) return;
-    this.movedAtMs = this.wheel.nowMs;
-    if (!this.#source.destroyed) this.#source.resume();
   }
 
   #needGate(): FlowGate {

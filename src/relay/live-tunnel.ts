@@ -1,10 +1,11 @@
 import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
-import { type Backlogs, Flow, type FlowOwner } from "./flow.ts";
+import { Flow, type FlowOwner } from "./flow.ts";
 import { LINGER_MS } from "./flow-ending.ts";
 import type { FlowStop } from "./flow-gate.ts";
 import { faultCount } from "./frame-faults.ts";
 import { Keepalive, type KeepaliveSurroundings } from "./keepalive.ts";
+import type { Backlogs } from "./paced-pipe.ts";
 import type { ReadPage } from "./read-page.ts";
 import type { RosterMember } from "./roster.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";

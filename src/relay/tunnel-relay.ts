@@ -1,5 +1,5 @@
 import { ReadPage } from "./read-page.ts";
-import type { Backlogs } from "./flow.ts";
+import type { Backlogs } from "./paced-pipe.ts";
 import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
 import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
