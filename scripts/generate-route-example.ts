@@ -47,4 +47,16 @@ spec:
     lifetime:
       max: 12h
       jitterPercent: 30
+    keepalive:
+      ping: 45s
+      timeout: 10s
+      backendPing: 5m
+    frames:
+      strictness: Enforce
+      maxMessageBytes: 1048576
+      maxFragments: 64
+      messagesPerSecond: 100
+      bytesPerSecond: 4194304
+      controlFramesPerSecond: 10
+      onLimit: Pause
 `;

@@ -4,10 +4,12 @@ export interface EntryOptions {
   /** The route's name; its only backend is a Service of that name. */
   readonly name: string;
   readonly match?: Partial<CompiledMatch>;
+  /** Where the rule says something else than by default. */
+  readonly policy?: Partial<CompiledEntry["rule"]["policy"]>;
 }
 
 /** One entry as the graph compiles it, with the defaults of a rule. */
-export function entryOf({ name, match }: EntryOptions): CompiledEntry {
+export function entryOf({ name, match, policy }: EntryOptions): CompiledEntry {
   const route = `apps/${name}`;
   return {
     match: { path: { type: "PathPrefix", value: "/" }, headers: [], queryParams: [], subprotocols: [], ...match },
@@ -27,6 +29,17 @@ export function entryOf({ name, match }: EntryOptions): CompiledEntry {
         idleMs: 3_600_000,
         lifetimeMs: 0,
         lifetimeJitterPercent: 0,
+        pingMs: 30_000,
+        backendPingMs: 0,
+        pongTimeoutMs: 20_000,
+        strictness: "Observe",
+        maxMessageBytes: 0,
+        maxFragments: 0,
+        messagesPerSecond: 0,
+        bytesPerSecond: 0,
+        controlFramesPerSecond: 0,
+        onLimit: "Close",
+        ...policy,
       },
     },
   };

@@ -3,14 +3,14 @@ import type { Scenario, Work } from "./scenario.ts";
 
 type Sender = "client" | "backend";
 
-const CHUNK_BYTES = 64 * 1024;
+export const CHUNK_BYTES = 64 * 1024;
 const GOAL_NS = 500;
 const FRAMES = 6_000;
 const TIMES = 10;
 const KEY = Buffer.from([0x5a, 0x13, 0xe0, 0x77]);
 
 /** A final binary frame: client's masked, backend's not. */
-function frame(from: Sender, size: number): Buffer {
+export function frame(from: Sender, size: number): Buffer {
   const extension = size < 126 ? 0 : size < 65_536 ? 2 : 8;
   const head = Buffer.alloc(2 + extension);
   head[0] = 0x82;
@@ -20,7 +20,8 @@ function frame(from: Sender, size: number): Buffer {
   return Buffer.concat(from === "client" ? [head, KEY, Buffer.alloc(size)] : [head, Buffer.alloc(size)]);
 }
 
-function cut(stream: Buffer, first: number, every: number): readonly Buffer[] {
+/** The first chunk, then the others; the last is what is left. */
+export function cut(stream: Buffer, first: number, every: number): readonly Buffer[] {
   const chunks = [stream.subarray(0, first)];
   for (let at = first; at < stream.length; at += every) chunks.push(stream.subarray(at, at + every));
   return chunks;

@@ -1,4 +1,4 @@
-// Forked by idle-tunnels.ts: the far ends of all tunnels, clients and backend, in a process of their own.
+// Forked by idle-fleet.ts: the far ends of all tunnels, clients and backend, in a process of their own.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
@@ -14,6 +14,10 @@ const HANDSHAKE =
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`;
 const MASKED = Buffer.concat([Buffer.from([0x82, 0x80 | 64, 0, 0, 0, 0]), Buffer.alloc(64)]);
 const UNMASKED = Buffer.concat([Buffer.from([0x82, 64]), Buffer.alloc(64)]);
+
+/** Two bytes of header and the payload of 8 that every Ping of the proxy has; comes whole, being alone on its way. */
+const PING_BYTES = 10;
+const MASK = [0x5a, 0x13, 0xe0, 0x77] as const;
 
 const sockets: Socket[] = [];
 
@@ -34,7 +38,16 @@ async function open(port: number): Promise<void> {
   if (!text.startsWith("HTTP/1.1 101 ")) throw new Error(text);
   socket.write(MASKED);
   await once(socket, "data");
+  socket.on("data", (chunk) => {
+    if (chunk.length !== PING_BYTES || chunk[0] !== 0x89) throw new Error(`no Ping: ${chunk.toString("hex")}`);
+    socket.write(pongTo(chunk.subarray(2)));
+  });
   sockets.push(socket);
+}
+
+function pongTo(payload: Uint8Array): Uint8Array {
+  const masked = payload.map((byte, at) => byte ^ (MASK[at & 3] ?? 0));
+  return Uint8Array.of(0x8a, 0x80 | payload.length, ...MASK, ...masked);
 }
 
 async function openUpTo(count: number, port: number): Promise<void> {

@@ -1,5 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import { IdleFleet } from "./idle-fleet.ts";
 
 /** Bytes in the process of the proxy for each idle tunnel. `arrayBuffers` is a part of `external`. */
 export interface TunnelBytes {
@@ -8,58 +7,43 @@ export interface TunnelBytes {
   readonly arrayBuffers: number;
 }
 
-const PATIENCE_MS = 60_000;
+export interface IdleBytes {
+  /** Under the defaults of a rule. */
+  readonly byDefault: TunnelBytes;
+  /** Where clients are not asked whether they are there. */
+  readonly withoutKeepalive: TunnelBytes;
+}
+
+/** The default of a rule. Nobody is asked before the counts are taken. */
+const PING_MS = 30_000;
+/** Of the tunnels that are measured with keepalive, so many more are opened without. */
+const SHARE_WITHOUT = 0.5;
 
 /**
  * Bytes per idle tunnel, as the slope between two counts of tunnels: what a process has once falls out. The proxy has a
  * process of its own; clients and backend share another. In it for each tunnel: two `net.Socket` with their handles'
- * wrappers, the client's and the tunnel's records in proxy, relay and upstream, its timer. Not in it: what the kernel
+ * wrappers, the client's and the tunnel's records in proxy, relay and upstream, its timers. Not in it: what the kernel
  * and libuv hold.
  */
-export async function idleTunnelBytes(few: number, many: number): Promise<TunnelBytes> {
-  const peers = fork(new URL("./idle-peers.ts", import.meta.url), { execArgv: [] });
-  try {
-    const backendPort = await answer<number>(peers);
-    const proxy = fork(new URL("./idle-proxy.ts", import.meta.url), [String(backendPort)], {
-      execArgv: ["--expose-gc"],
-    });
-    try {
-      const port = await answer<number>(proxy);
-      const memoryAt = async (count: number): Promise<TunnelBytes> => {
-        const opened = await ask<number>(peers, { count, port });
-        if (opened !== count) throw new Error(`${opened} tunnels instead of ${count}`);
-        return ask<TunnelBytes>(proxy, { count });
-      };
-      const before = await memoryAt(few);
-      const after = await memoryAt(many);
-      const slope = (of: keyof TunnelBytes): number => (after[of] - before[of]) / (many - few);
-      return { heapUsed: slope("heapUsed"), external: slope("external"), arrayBuffers: slope("arrayBuffers") };
-    } finally {
-      proxy.kill("SIGKILL");
-    }
-  } finally {
-    peers.kill("SIGKILL");
-  }
+export async function idleTunnelBytes(few: number, many: number): Promise<IdleBytes> {
+  using fleet = await IdleFleet.start(PING_MS);
+  const memoryAt = async (count: number): Promise<TunnelBytes> => {
+    await fleet.openUpTo(count);
+    return fleet.ask<TunnelBytes>({ kind: "memory", tunnels: count });
+  };
+  const before = await memoryAt(few);
+  const after = await memoryAt(many);
+  await fleet.ask({ kind: "rule", pingMs: 0 });
+  const most = many + Math.round((many - few) * SHARE_WITHOUT);
+  // Once more: the tunnels that are open have lost a timer.
+  const without = [await memoryAt(many), await memoryAt(most)] as const;
+  return {
+    byDefault: slope(before, after, many - few),
+    withoutKeepalive: slope(without[0], without[1], most - many),
+  };
 }
 
-async function ask<Answer>(child: ChildProcess, question: object): Promise<Answer> {
-  const pending = answer<Answer>(child);
-  child.send(question);
-  return pending;
-}
-
-async function answer<Answer>(child: ChildProcess): Promise<Answer> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(new Error("no answer")), PATIENCE_MS);
-  const died = once(child, "exit", { signal: patience.signal }).then(() => {
-    throw new Error("a process of the idle tunnels ended");
-  });
-  try {
-    const [message] = (await Promise.race([once(child, "message", { signal: patience.signal }), died])) as [Answer];
-    return message;
-  } finally {
-    clearTimeout(timer);
-    patience.abort();
-    died.catch(() => {});
-  }
+function slope(before: TunnelBytes, after: TunnelBytes, tunnels: number): TunnelBytes {
+  const of = (kind: keyof TunnelBytes): number => (after[kind] - before[kind]) / tunnels;
+  return { heapUsed: of("heapUsed"), external: of("external"), arrayBuffers: of("arrayBuffers") };
 }

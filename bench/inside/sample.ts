@@ -1,4 +1,5 @@
-import { idleTunnelBytes } from "./idle-tunnels.ts";
+import { idleTunnelBytes, type TunnelBytes } from "./idle-tunnels.ts";
+import { keepaliveCost } from "./keepalive.ts";
 import { type Effort, measure } from "./measure.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -17,18 +18,28 @@ export interface Sample {
 /** A match among 50 times as many hosts may cost so many times as much: what it looks at lies farther apart in memory. */
 const GROWTH_GOAL = 3;
 
-const FULL = { effort: { warmupMs: 100, timeMs: 300 }, tunnels: [500, 1_500] } as const;
-const QUICK = { effort: { warmupMs: 50, timeMs: 60 }, tunnels: [300, 800] } as const;
+const FULL = { effort: { warmupMs: 100, timeMs: 300 }, tunnels: [500, 1_500], asked: 9_000 } as const;
+const QUICK = { effort: { warmupMs: 50, timeMs: 60 }, tunnels: [300, 800], asked: 2_000 } as const;
 
 /** In the order of the report. */
-export const GROUPS = ["frames", "matches", "decisions", "leases", "timers", "idle tunnels"] as const;
+export const GROUPS = [
+  "frames",
+  "gates",
+  "matches",
+  "decisions",
+  "leases",
+  "timers",
+  "idle tunnels",
+  "keepalive",
+] as const;
 export type Group = (typeof GROUPS)[number];
+/** Those whose figures come of many timed runs of a few lines. */
+type TimedGroup = Exclude<Group, "idle tunnels" | "keepalive">;
 
 /** Loaded apart, so that a commit whose rooms lack something of one of them is still measured with the others. */
-const SCENARIOS: Readonly<
-  Record<Exclude<Group, "idle tunnels">, () => Promise<{ readonly scenarios: () => readonly Scenario[] }>>
-> = {
+const SCENARIOS: Readonly<Record<TimedGroup, () => Promise<{ readonly scenarios: () => readonly Scenario[] }>>> = {
   frames: () => import("./frames.ts"),
+  gates: () => import("./gates.ts"),
   matches: () => import("./matches.ts"),
   decisions: () => import("./decisions.ts"),
   leases: () => import("./leases.ts"),
@@ -37,9 +48,10 @@ const SCENARIOS: Readonly<
 
 /** Measures one group of costs in this process. */
 export async function takeSample(group: Group, isQuick: boolean): Promise<Sample> {
-  const { effort, tunnels } = isQuick ? QUICK : FULL;
+  const { effort, tunnels, asked } = isQuick ? QUICK : FULL;
   try {
     if (group === "idle tunnels") return { costs: await tunnelCosts(tunnels[0], tunnels[1]), failed: {} };
+    if (group === "keepalive") return { costs: await keepaliveCosts(asked), failed: {} };
     const costs = measureAll((await SCENARIOS[group]()).scenarios(), effort);
     return { costs: group === "matches" ? { ...costs, ...(await growthCosts(costs)) } : costs, failed: {} };
   } catch (error) {
@@ -48,11 +60,24 @@ export async function takeSample(group: Group, isQuick: boolean): Promise<Sample
 }
 
 async function tunnelCosts(few: number, many: number): Promise<Sample["costs"]> {
-  const { heapUsed, external, arrayBuffers } = await idleTunnelBytes(few, many);
+  const { byDefault, withoutKeepalive } = await idleTunnelBytes(few, many);
+  return { ...bytesCosts("idle tunnel", byDefault), ...bytesCosts("idle tunnel without keepalive", withoutKeepalive) };
+}
+
+function bytesCosts(name: string, { heapUsed, external, arrayBuffers }: TunnelBytes): Sample["costs"] {
   return {
-    "idle tunnel, V8 heap": { value: heapUsed, unit: "bytes" },
-    "idle tunnel, external": { value: external, unit: "bytes" },
-    "idle tunnel, array buffers of external": { value: arrayBuffers, unit: "bytes" },
+    [`${name}, V8 heap`]: { value: heapUsed, unit: "bytes" },
+    [`${name}, external`]: { value: external, unit: "bytes" },
+    [`${name}, array buffers of external`]: { value: arrayBuffers, unit: "bytes" },
+  };
+}
+
+async function keepaliveCosts(tunnels: number): Promise<Sample["costs"]> {
+  const { usPerPing, percentOfCore } = await keepaliveCost(tunnels);
+  const count = tunnels.toLocaleString("en");
+  return {
+    [`keepalive, a Ping and its Pong, ${count} tunnels`]: { value: usPerPing, unit: "µs" },
+    [`keepalive, ${count} tunnels, of a core, at one Ping in 30 s`]: { value: percentOfCore, unit: "%" },
   };
 }
 

@@ -4,6 +4,9 @@ import type { Scenario, Work } from "./scenario.ts";
 const PENDING = 9_000;
 const STEPS = 20_000;
 const HOUR_MS = 3_600_000;
+/** A client that stays silent is asked so long after its answer, and judged so long after the question. */
+const SILENCE_MS = 28_500;
+const TIMEOUT_MS = 20_000;
 /** Timers that come and go at a time, as handshakes do. */
 const YOUNG = 1_024;
 
@@ -57,10 +60,38 @@ function advancing(): Work {
   };
 }
 
+/** Besides, a client of each tunnel is silent but for its Pongs: two timers for each Ping, one after the other. */
+function advancingKeepalives(): Work {
+  const { wheel, clock } = busyWheel();
+  let asked = 0;
+  const silence = (): void => {
+    asked += 1;
+    wheel.schedule(TIMEOUT_MS, () => wheel.schedule(SILENCE_MS - TIMEOUT_MS, silence));
+  };
+  for (let n = 0; n < PENDING; n++) wheel.schedule((n * SILENCE_MS) / PENDING, silence);
+  return {
+    run: () => {
+      const before = asked;
+      for (let n = 0; n < STEPS; n++) {
+        clock.ms += wheel.tickMs;
+        wheel.advance(clock.ms);
+      }
+      return asked - before > (PENDING * STEPS * wheel.tickMs) / SILENCE_MS / 2 ? wheel.size : -1;
+    },
+    expected: 2 * PENDING,
+  };
+}
+
 /** What the one timer of all tunnels and handshakes costs, without the clock that it reads. */
 export function scenarios(): readonly Scenario[] {
   return [
     { name: "timer, schedule and cancel, 9,000 pending", unit: "ns", units: STEPS, setup: scheduling },
     { name: "timer, advance by a tick, 9,000 pending", unit: "ns", units: STEPS, setup: advancing },
+    {
+      name: "timer, advance by a tick, 9,000 pending and 9,000 of keepalive",
+      unit: "ns",
+      units: STEPS,
+      setup: advancingKeepalives,
+    },
   ];
 }

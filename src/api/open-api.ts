@@ -36,9 +36,13 @@ export function openApiSchema(schema: z.ZodType): OpenApiSchema {
       delete jsonSchema.additionalProperties;
       // JavaScript prints `/` escaped; RE2 would bear it, readers need not.
       if (jsonSchema.pattern !== undefined) jsonSchema.pattern = jsonSchema.pattern.replaceAll("\\/", "/");
-      if (jsonSchema.type === "integer") jsonSchema.format ??= "int32";
+      if (jsonSchema.type === "integer") jsonSchema.format ??= isWide(jsonSchema) ? "int64" : "int32";
     },
   });
   // Plain data only: what zod hangs on it besides is not part of the schema.
   return JSON.parse(JSON.stringify(printed)) as OpenApiSchema;
+}
+
+function isWide({ maximum }: { readonly maximum?: number }): boolean {
+  return maximum !== undefined && maximum > 2 ** 31 - 1;
 }

@@ -24,6 +24,8 @@ describe("defaults", () => {
             backendRefs: [{ name: "chat", port: 8010, weight: 1 }],
             plainHTTP: "Forward",
             timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "0s" },
+            keepalive: { ping: "30s", timeout: "20s", backendPing: "0s" },
+            frames: { strictness: "Observe", onLimit: "Close" },
           },
         ],
       },
@@ -36,6 +38,8 @@ describe("defaults", () => {
       backendRefs: [{ name: "chat", port: 8010, weight: 0 }],
       timeouts: { idle: "1h" },
       lifetime: { max: "12h" },
+      keepalive: { ping: "0s" },
+      frames: { maxMessageBytes: 1024 },
     };
     const [first] = parsed({ ...HEAD, metadata: { name: "chat" }, spec: { rules: [rule] } }).spec.rules;
     expect(first).toEqual({
@@ -47,6 +51,8 @@ describe("defaults", () => {
       plainHTTP: "Forward",
       timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "1h" },
       lifetime: { max: "12h", jitterPercent: 20 },
+      keepalive: { ping: "0s", timeout: "20s", backendPing: "0s" },
+      frames: { strictness: "Observe", maxMessageBytes: 1024, onLimit: "Close" },
     });
   });
 
@@ -90,6 +96,8 @@ const RICH: unknown = {
         requestHeaders: { set: [{ name: "X-A", value: "1" }], remove: ["X-B"] },
         timeouts: { idle: "1h" },
         lifetime: { max: "12h" },
+        keepalive: { ping: "30s", timeout: "20s" },
+        frames: { strictness: "Enforce", maxMessageBytes: 65_536, messagesPerSecond: 10, onLimit: "Pause" },
       },
     ],
   },

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { backendRefs } from "./backend-refs.ts";
+import { frames } from "./frames.ts";
 import { headerEdits } from "./headers.ts";
+import { keepalive } from "./keepalive.ts";
 import { lifetime } from "./lifetime.ts";
 import { matches } from "./matches.ts";
 import { prefixIsMatched, rewrite } from "./rewrite.ts";
@@ -41,6 +43,8 @@ const rule = z
       ),
     timeouts,
     lifetime: lifetime.describe("An end for tunnels that would live too long. Not set: none.").optional(),
+    keepalive,
+    frames,
   })
   .meta(celRules(prefixIsMatched));
 

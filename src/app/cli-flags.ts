@@ -3,6 +3,7 @@ import { LOG_FORMATS, type LogFormat, LOG_LEVELS, type LogLevel } from "../telem
 import type { Config, ListenAddress, ProxyTarget, SourceRules } from "./config.ts";
 import {
   FlagValueError,
+  parseByteQuantity,
   parseDuration,
   parseInteger,
   parseListenAddress,
@@ -44,6 +45,17 @@ export function commonFlags(defaults: { readonly admin: string }): readonly Opti
     }),
     flag("--header-timeout <duration>", "time for a request's head", { parse: parsePositiveDuration, fallback: "10s" }),
     flag("--max-head-bytes <bytes>", "bound of a request's head", { parse: parseHeadBytes, fallback: "32768" }),
+    flag(
+      "--buffer-budget <bytes>",
+      "memory for what waits in all tunnels for slow sides, such as 256Mi (default: a quarter of the memory limit of the " +
+        "container or, without one, of the machine)",
+      { parse: parseBudget },
+    ),
+    flag(
+      "--max-tunnels <count>",
+      "tunnels at once; above it handshakes are refused (default: as many as the limit of open files allows, two for each)",
+      { parse: parseTunnels },
+    ),
     flag("--dns-interval <duration>", "names are resolved again so often", {
       parse: parsePositiveDuration,
       fallback: "5s",
@@ -70,6 +82,8 @@ interface CommonValues {
   readonly logFormat: LogFormat;
   readonly headerTimeout: number;
   readonly maxHeadBytes: number;
+  readonly bufferBudget?: number;
+  readonly maxTunnels?: number;
   readonly shutdownGrace: number;
   readonly shutdownDeadline: number;
   readonly shutdownSpread: number;
@@ -97,6 +111,8 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
     logFormat: values.logFormat,
     headerTimeoutMs: values.headerTimeout,
     maxHeadBytes: values.maxHeadBytes,
+    bufferBudgetBytes: values.bufferBudget,
+    maxTunnels: values.maxTunnels,
     dnsIntervalMs: values.dnsInterval,
     shutdown,
   };
@@ -126,6 +142,14 @@ function parseAdmin(text: string): ListenAddress | "off" {
 
 function parseHeadBytes(text: string): number {
   return parseInteger(text, 1024, 1024 * 1024);
+}
+
+function parseBudget(text: string): number {
+  return parseByteQuantity(text, 2 ** 20, 2 ** 40);
+}
+
+function parseTunnels(text: string): number {
+  return parseInteger(text, 1, 10_000_000);
 }
 
 /** Lets commander say which flag or variable a wrong value came from. */

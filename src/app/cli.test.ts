@@ -34,6 +34,8 @@ test("serve says where manifests are and where to listen", () => {
     logFormat: "auto",
     headerTimeoutMs: 10_000,
     maxHeadBytes: 32_768,
+    bufferBudgetBytes: undefined,
+    maxTunnels: undefined,
     dnsIntervalMs: 5_000,
     shutdown: { graceMs: 15_000, deadlineMs: 25_000, spreadMs: 5_000 },
   });
@@ -118,6 +120,11 @@ test("required flags and several backends may come from the environment", () => 
   expect(configOf("proxy").source).toMatchObject({ to: [{ port: 1 }, { port: 2 }] });
 });
 
+test("bounds of the process may be said in numbers", () => {
+  const line = "proxy --to 127.0.0.1:1 --buffer-budget 256Mi --max-tunnels 9000";
+  expect(configOf(line)).toMatchObject({ bufferBudgetBytes: 268_435_456, maxTunnels: 9_000 });
+});
+
 test("a flag is stronger than its variable", () => {
   vi.stubEnv("HOLDFAST_LOG_LEVEL", "debug");
   vi.stubEnv("HOLDFAST_TO", "127.0.0.1:1");
@@ -166,6 +173,16 @@ test.for([
     name: "a wrong level is told the allowed ones",
     line: "proxy --to a:1 --log-level loud",
     says: /debug, info, warn, error/,
+  },
+  {
+    name: "a wrong budget is told the allowed forms",
+    line: "proxy --to a:1 --buffer-budget 1MB",
+    says: /--buffer-budget .*'1MB' is invalid. Allowed are bytes, or quantities such as 256Mi/,
+  },
+  {
+    name: "no tunnels at all are refused",
+    line: "proxy --to a:1 --max-tunnels 0",
+    says: /--max-tunnels .*Allowed are whole numbers from 1 to/,
   },
   { name: "a wrong admin address is told that off is allowed", line: "proxy --to a:1 --admin on", says: /Or off\./ },
   { name: "a superfluous word is refused", line: "proxy --to a:1 b:2", says: /too many arguments/ },

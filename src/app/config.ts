@@ -71,6 +71,10 @@ export interface Config extends SourceRules {
   readonly logFormat: LogFormat;
   readonly headerTimeoutMs: number;
   readonly maxHeadBytes: number;
+  /** Memory for what waits in all tunnels together; undefined = a quarter of what the process may have. */
+  readonly bufferBudgetBytes: number | undefined;
+  /** undefined = as many as there are descriptors for. */
+  readonly maxTunnels: number | undefined;
   readonly dnsIntervalMs: number;
   readonly shutdown: ShutdownPlan;
 }

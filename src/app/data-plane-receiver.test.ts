@@ -1,6 +1,7 @@
 import { MessageChannel } from "node:worker_threads";
 import { expect, test, vi } from "vitest";
 import { type CompiledEntry, type Endpoint, type RuleId, TableHolder, type UpstreamKey } from "../routing/index.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
 import { DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
 import type { CensusChange } from "./rule-census.ts";
@@ -28,15 +29,7 @@ function entry(route: string, path = "/"): CompiledEntry {
       rewrite: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
-      policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 0,
-        responseHeadersMs: 0,
-        requestMs: 0,
-        idleMs: 0,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 0,
-      },
+      policy: QUIET_POLICY,
     },
   };
 }

@@ -1,18 +1,20 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
-import { createTunnelRelay, TimerWheel } from "../relay/index.ts";
+import { BufferBudget, createTunnelRelay, TimerWheel } from "../relay/index.ts";
 import { TableHolder } from "../routing/index.ts";
 import { ControllerTelemetry, METRICS, type Metrics, ProxyTelemetry } from "../telemetry/index.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
 import type { Config } from "./config.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
 import { openDescriptors } from "./open-descriptors.ts";
+import type { ProcessBounds } from "./process-bounds.ts";
 import { randomIds } from "./random-ids.ts";
 import type { Report } from "./thread-messages.ts";
 
 export interface DataThreadOptions {
   readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
+  readonly bounds: ProcessBounds;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly droppedLogLines: () => number;
@@ -34,8 +36,10 @@ export interface DataThread {
 }
 
 export function createDataThread(options: DataThreadOptions): DataThread {
-  const { config, log, metrics, now, random } = options;
+  const { config, bounds, log, metrics, now, random } = options;
+  const { maxTunnels = Infinity, maxConnections = Infinity } = bounds;
   const wheel = new TimerWheel({ now });
+  const budget = new BufferBudget({ limitBytes: bounds.bufferBudgetBytes, wheel, now });
   const registry = new UpstreamRegistry({ random });
   const tables = new TableHolder();
   const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
@@ -44,7 +48,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     tables,
     balancer: registry,
     backends: registry,
-    createRelay: (onEnd) => createTunnelRelay({ wheel, now, random, onEnd }),
+    createRelay: (onEnd) => createTunnelRelay({ wheel, now, random, budget, observer: metrics.relayObserver, onEnd }),
     wheel,
     observer: new ProxyTelemetry({ log, metrics, now }),
     now,
@@ -53,10 +57,13 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     pseudonym,
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },
+    admission: { maxTunnels, maxConnections, buffers: budget },
   });
   metrics.observe({
     tunnels: () => proxy.tunnels,
     upstreams: () => registry.stats(),
+    buffers: () => budget,
+    maxTunnels: () => bounds.maxTunnels,
     droppedLogLines: options.droppedLogLines,
     openDescriptors,
   });

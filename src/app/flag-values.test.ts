@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   FlagValueError,
+  parseByteQuantity,
   parseDuration,
   parseInteger,
   parseListenAddress,
@@ -70,3 +71,23 @@ test.for(["", "wsapp", "/a?b", "/a#b", "/../a", "/a/.", "/a%2fb", "/a\\b"])("%j 
 test.for(["", "1e3", "0x10", "-5", "4.5", "11"])("%j is no whole number from 0 to 10", (text) => {
   expect(() => parseInteger(text, 0, 10)).toThrow("Allowed are whole numbers from 0 to 10.");
 });
+
+test.for([
+  { text: "4096", want: 4_096 },
+  { text: "256Mi", want: 268_435_456 },
+  { text: "1.5Gi", want: 1_610_612_736 },
+  { text: "300M", want: 300_000_000 },
+  { text: "2k", want: 2_000 },
+  { text: "1Ki", want: 1_024 },
+])("$text is a number of bytes", ({ text, want }) => {
+  expect(parseByteQuantity(text, 1, 2 ** 40)).toBe(want);
+});
+
+test.for(["", "0", "Mi", "-1Mi", "1 Mi", "1MB", "1K", "1e6", "1m", ".5Gi", "2Ti", "1.5.5Gi"])(
+  "%j is no number of bytes from 1 to 1Ti",
+  (text) => {
+    expect(() => parseByteQuantity(text, 1, 2 ** 40)).toThrow(
+      "Allowed are bytes, or quantities such as 256Mi and 1.5Gi, from 1 to 1099511627776 bytes.",
+    );
+  },
+);

@@ -37,6 +37,27 @@ export function parseInteger(text: string, min: number, max: number): number {
   return value;
 }
 
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** `268435456`, `256Mi`, `1.5Gi`, `300M` → bytes, in a range. As Kubernetes writes quantities of memory. */
+export function parseByteQuantity(text: string, min: number, max: number): number {
+  const [, count, unit = ""] = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)((?:[KMGT]i|[kMGT])?)$/.exec(text) ?? [];
+  const bytes = Math.floor(Number(count) * (UNIT_BYTES[unit] ?? 1));
+  if (!(bytes >= min && bytes <= max)) {
+    throw new FlagValueError(`Allowed are bytes, or quantities such as 256Mi and 1.5Gi, from ${min} to ${max} bytes.`);
+  }
+  return bytes;
+}
+
 const LISTEN_FORMS = "Allowed are host:port, [::1]:port and :port (every address), with a port from 0 to 65535.";
 
 /** `host:port`, `[::1]:port`, `:port`. */

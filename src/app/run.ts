@@ -10,6 +10,7 @@ import { ControlSupervisor } from "./control-supervisor.ts";
 import { createDataThread, type DataThread } from "./data-thread.ts";
 import { listenOn } from "./listen.ts";
 import { LogSink } from "./log-sink.ts";
+import { type ProcessBounds, processBounds, readProcessLimits, tellBounds } from "./process-bounds.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
 import { graphOptions } from "./graph-options.ts";
 import { drain, drainOf } from "./shutdown.ts";
@@ -52,6 +53,8 @@ function now(): number {
 class Run {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #limits = readProcessLimits();
+  readonly #bounds: ProcessBounds;
   readonly #metrics: Metrics;
   readonly #data: DataThread;
   readonly #control: ControlSupervisor;
@@ -65,8 +68,10 @@ class Run {
     this.#log = log;
     const metrics = new Metrics({ nextTurn, wallClock: Date.now });
     this.#metrics = metrics;
+    this.#bounds = processBounds(config, this.#limits);
     this.#data = createDataThread({
       config,
+      bounds: this.#bounds,
       log,
       metrics,
       droppedLogLines,
@@ -104,6 +109,7 @@ class Run {
   async start(): Promise<void> {
     const { admin, http, version } = this.#config;
     this.#log.info({ version, node: process.version, pid: process.pid }, "holdfast starts");
+    tellBounds(this.#log, this.#bounds, this.#limits);
     if (admin !== "off") {
       const bound = await listenOn((at) => this.#admin.listen(at), admin, "--admin");
       this.#listeners.push(bound);

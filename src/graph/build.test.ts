@@ -233,6 +233,8 @@ const FULL_ROUTE = route(
         plainHTTP: "Reject",
         timeouts: { handshake: "1s", responseHeaders: "1s", request: "1s", idle: "1s" },
         lifetime: { max: "1h", jitterPercent: 5 },
+        keepalive: { ping: "1s", timeout: "1s", backendPing: "1s" },
+        frames: { strictness: "Enforce", maxMessageBytes: 1, messagesPerSecond: 1, onLimit: "Pause" },
       },
     ],
   },

@@ -54,7 +54,7 @@ function compileEdits(edits: WrittenEdits | undefined): HeaderEdits | undefined 
   return set.length + add.length + remove.length === 0 ? undefined : { set, add, remove };
 }
 
-function compilePolicy({ plainHTTP, timeouts, lifetime }: RouteRule): RulePolicy {
+function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames }: RouteRule): RulePolicy {
   return {
     plainHTTP,
     handshakeMs: durationMs(timeouts.handshake),
@@ -63,5 +63,15 @@ function compilePolicy({ plainHTTP, timeouts, lifetime }: RouteRule): RulePolicy
     idleMs: durationMs(timeouts.idle),
     lifetimeMs: lifetime === undefined ? 0 : durationMs(lifetime.max),
     lifetimeJitterPercent: lifetime === undefined ? 0 : lifetime.jitterPercent,
+    pingMs: durationMs(keepalive.ping),
+    backendPingMs: durationMs(keepalive.backendPing),
+    pongTimeoutMs: durationMs(keepalive.timeout),
+    strictness: frames.strictness,
+    maxMessageBytes: frames.maxMessageBytes ?? 0,
+    maxFragments: frames.maxFragments ?? 0,
+    messagesPerSecond: frames.messagesPerSecond ?? 0,
+    bytesPerSecond: frames.bytesPerSecond ?? 0,
+    controlFramesPerSecond: frames.controlFramesPerSecond ?? 0,
+    onLimit: frames.onLimit,
   };
 }

@@ -25,6 +25,11 @@ const UPGRADE_HERE: readonly Pair[] = [
 /** Seconds; backends come back in about this time when they roll. */
 const SOON: readonly Pair[] = [["retry-after", "1"]];
 
+/** Seconds. What waits for slow sides has gone by then, or the slowest are being shed. */
+const SOME_SECONDS: readonly Pair[] = [["retry-after", "5"]];
+/** Seconds. Tunnels end when they end: clients come back seldom enough to leave room for the rest of the work. */
+const A_WHILE: readonly Pair[] = [["retry-after", "10"]];
+
 /** The one table of data-path errors. A new code without an answer does not compile. */
 export const ANSWERS = {
   HF_BAD_REQUEST: {
@@ -222,6 +227,33 @@ export const ANSWERS = {
     level: "info",
     title: "The request took too long",
     help: "The rule's `timeouts.request` ran out.",
+  },
+  HF_BUFFERS_FULL: {
+    status: 503,
+    source: "internal",
+    retryable: false,
+    level: "warn",
+    title: "Too much waits in other tunnels",
+    help: "Clients or backends take what they are sent too slowly, and what waits for them has used up `--buffer-budget`. Until it is down to nine tenths no tunnel is opened; open ones and plain requests go on, the readers with most waiting are held, and those that have not moved for half a minute are closed with 1013. See `holdfast_buffered_bytes`; add memory or replicas.",
+    headers: SOME_SECONDS,
+  },
+  HF_TOO_MANY_TUNNELS: {
+    status: 503,
+    source: "internal",
+    retryable: false,
+    level: "warn",
+    title: "This process holds as many tunnels as it may",
+    help: "`--max-tunnels`, or the limit of open files (`ulimit -n`) where that flag is not given: each tunnel takes two. Raise the limit, or add replicas. Plain requests go on.",
+    headers: A_WHILE,
+  },
+  HF_TOO_MANY_CONNECTIONS: {
+    status: 503,
+    source: "internal",
+    retryable: false,
+    level: "warn",
+    title: "This process has as many connections as it may",
+    help: "The limit of open files (`ulimit -n`) allows no more connections of clients, whatever they are for. Raise it, add replicas, or see who opens connections and does not use them. Far above the bound connections are closed without this answer.",
+    headers: A_WHILE,
   },
   HF_INTERNAL: {
     status: 500,

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildTable, ruleId, type CompiledEntry, type CompiledRule } from "../routing/index.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { createDecider } from "./decide.ts";
 import type { Decision, HeaderPair, RequestFacts } from "./types.ts";
 
@@ -26,15 +27,7 @@ function rule(name: string, prefix: string, changes: Partial<CompiledRule>): Com
       rewrite: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
-      policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 10_000,
-        responseHeadersMs: 60_000,
-        requestMs: 0,
-        idleMs: 0,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 20,
-      },
+      policy: QUIET_POLICY,
       ...changes,
     },
   };

@@ -1,28 +1,12 @@
 import { describe, expect, test } from "vitest";
-import {
-  buildTable,
-  ruleId,
-  type CompiledEntry,
-  type CompiledMatch,
-  type CompiledRule,
-  type RulePolicy,
-} from "../routing/index.ts";
+import { buildTable, ruleId, type CompiledEntry, type CompiledMatch, type CompiledRule } from "../routing/index.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { answerHeaders } from "./answers.ts";
 import { createDecider } from "./decide.ts";
 import type { Decision, HeaderPair, RequestFacts } from "./types.ts";
 
 const OURS = "holdfast-0123abcd";
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-
-const POLICY: RulePolicy = {
-  plainHTTP: "Forward",
-  handshakeMs: 10_000,
-  responseHeadersMs: 60_000,
-  requestMs: 0,
-  idleMs: 0,
-  lifetimeMs: 0,
-  lifetimeJitterPercent: 20,
-};
 
 function rule(
   name: string,
@@ -40,7 +24,7 @@ function rule(
       rewrite: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
-      policy: POLICY,
+      policy: QUIET_POLICY,
       ...changes,
     },
   };
@@ -49,7 +33,7 @@ function rule(
 const ENTRIES = [
   rule("mqtt", "/", {}, { subprotocols: ["mqtt"] }),
   rule("beta", "/", {}, { headers: [{ name: "x-beta", value: "1" }], queryParams: [{ name: "v", value: "2" }] }),
-  rule("strict", "/strict", { policy: { ...POLICY, plainHTTP: "Reject" } }),
+  rule("strict", "/strict", { policy: { ...QUIET_POLICY, plainHTTP: "Reject" } }),
   rule("wsapp", "/wsapp", {
     rewrite: { path: { type: "ReplacePrefixMatch", value: "/" }, host: "internal.example" },
     requestHeaders: {

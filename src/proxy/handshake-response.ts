@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { type Negotiated, readNegotiated } from "../relay/index.ts";
+import { type Negotiated, negotiatedBy } from "../relay/index.ts";
 import { hasUpgradeOption } from "./field-names.ts";
 import { namesToken } from "./field-syntax.ts";
 import { extensionNames } from "./handshake-request.ts";
@@ -35,7 +35,8 @@ export function checkSwitch(
   headers: readonly HeaderPair[],
   shape: ResponseShape,
 ): SwitchCheck {
-  const detail = switchFault(offered, headers);
+  const extensions = extensionNames(valuesOf(headers, "sec-websocket-extensions"));
+  const detail = switchFault(offered, headers) ?? choiceFault(offered, headers, extensions);
   if (detail !== undefined) return { ok: false, detail };
   const passed = withoutLength(endToEnd(headers));
   return {
@@ -46,10 +47,7 @@ export function checkSwitch(
       ...editHeaders(passed, shape.edits),
       ["Via", viaElement("1.1", shape.pseudonym)],
     ],
-    negotiated: readNegotiated(
-      valuesOf(headers, "sec-websocket-extensions"),
-      valuesOf(headers, "sec-websocket-protocol")[0],
-    ),
+    negotiated: negotiatedBy(extensions, valuesOf(headers, "sec-websocket-protocol")[0]),
   };
 }
 
@@ -58,17 +56,20 @@ function switchFault(offered: OfferedHandshake, headers: readonly HeaderPair[]):
   if (!hasUpgradeOption(valuesOf(headers, "connection"))) return "Connection does not name Upgrade";
   const accepts = valuesOf(headers, "sec-websocket-accept");
   if (accepts.length !== 1) return "not exactly one Sec-WebSocket-Accept";
-  if (accepts[0] !== acceptOf(offered.key)) return "Sec-WebSocket-Accept does not answer the key";
-  return choiceFault(offered, headers);
+  return accepts[0] === acceptOf(offered.key) ? undefined : "Sec-WebSocket-Accept does not answer the key";
 }
 
-function choiceFault(offered: OfferedHandshake, headers: readonly HeaderPair[]): string | undefined {
+function choiceFault(
+  offered: OfferedHandshake,
+  headers: readonly HeaderPair[],
+  extensions: readonly string[],
+): string | undefined {
   const chosen = valuesOf(headers, "sec-websocket-protocol");
   if (chosen.length > 1) return "more than one Sec-WebSocket-Protocol";
   const [subprotocol] = chosen;
   if (subprotocol !== undefined && !offered.subprotocols.includes(subprotocol))
     return "a subprotocol that was not offered";
-  for (const extension of extensionNames(valuesOf(headers, "sec-websocket-extensions"))) {
+  for (const extension of extensions) {
     if (!offered.extensions.includes(extension)) return "an extension that was not offered";
   }
   return undefined;

@@ -5,6 +5,7 @@
  * Must never: know Kubernetes; log or count by itself; retry once a byte of a request was written, or after the 101;
  * end a connection without an answer before the 101.
  */
+export type { Admission } from "./admission.ts";
 export { ANSWERS, type Answer, answerOf, type ProxyErrorCode } from "./answers.ts";
 export { DEFAULT_LIMITS, type ProxyLimits } from "./data-path.ts";
 export { createDecider, type DeciderOptions, type SyncDecider } from "./decide.ts";

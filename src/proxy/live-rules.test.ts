@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CompiledRule } from "../routing/index.ts";
+import type { CompiledRule, RulePolicy } from "../routing/index.ts";
 import { LiveRules } from "./live-rules.ts";
 import { entry } from "./proxy.fixture.ts";
 
@@ -25,11 +25,51 @@ test("it follows however many rules changed and however many are live", () => {
   expect(policies.map((policy) => policy.current.idleMs)).toEqual([2_000, 3]);
 });
 
+/** Every field of a rule's policy, each with a value that it does not have in `before`. */
+const EDITS: Readonly<{ [Field in keyof RulePolicy]: RulePolicy[Field] }> = {
+  plainHTTP: "Reject",
+  handshakeMs: 1,
+  responseHeadersMs: 1,
+  requestMs: 1,
+  idleMs: 1,
+  lifetimeMs: 1,
+  lifetimeJitterPercent: 1,
+  pingMs: 1,
+  backendPingMs: 1,
+  pongTimeoutMs: 1,
+  strictness: "Enforce",
+  maxMessageBytes: 1,
+  maxFragments: 1,
+  messagesPerSecond: 1,
+  bytesPerSecond: 1,
+  controlFramesPerSecond: 1,
+  onLimit: "Pause",
+};
+const BEFORE_THE_TUNNEL = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs"]);
+const edits = Object.entries(EDITS).map(([field, value]) => ({ field, value }));
+
+test.for(edits.filter(({ field }) => !BEFORE_THE_TUNNEL.has(field)))(
+  "an edit of $field alone reaches live tunnels, once, and takes nothing else along",
+  ({ field, value }) => {
+    const live = new LiveRules();
+    const policy = live.enter(before);
+    const old = policy.current;
+    const edited = { ...before, policy: { ...before.policy, [field]: value } };
+    expect(live.follow(changed(edited))).toBe(true);
+    expect(policy.current).toEqual({ ...old, [field]: value });
+    expect(live.follow(changed(edited))).toBe(false);
+  },
+);
+
 test("a change that does not touch tunnels is none", () => {
   const live = new LiveRules();
-  live.enter(before);
+  const { current } = live.enter(before);
   const edited = { ...before, rewrite: { path: undefined, host: "b.example" } };
   expect(live.follow(changed(edited, other))).toBe(false);
+  for (const { field, value } of edits.filter((edit) => BEFORE_THE_TUNNEL.has(edit.field))) {
+    expect(live.follow(changed({ ...before, policy: { ...before.policy, [field]: value } }))).toBe(false);
+    expect(current).not.toHaveProperty(field);
+  }
 });
 
 test("a handshake decided by the rule of before joins the one in force", () => {

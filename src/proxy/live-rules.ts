@@ -56,11 +56,25 @@ export class LiveRules {
   }
 }
 
+/** Written out, so that all policies have one shape for the relay, and a field that is new there is missed here. */
 function tunnelPolicy(policy: RulePolicy): TunnelPolicy {
-  const { idleMs, lifetimeMs, lifetimeJitterPercent } = policy;
-  return { idleMs, lifetimeMs, lifetimeJitterPercent };
+  return {
+    idleMs: policy.idleMs,
+    lifetimeMs: policy.lifetimeMs,
+    lifetimeJitterPercent: policy.lifetimeJitterPercent,
+    pingMs: policy.pingMs,
+    backendPingMs: policy.backendPingMs,
+    pongTimeoutMs: policy.pongTimeoutMs,
+    strictness: policy.strictness,
+    maxMessageBytes: policy.maxMessageBytes,
+    maxFragments: policy.maxFragments,
+    messagesPerSecond: policy.messagesPerSecond,
+    bytesPerSecond: policy.bytesPerSecond,
+    controlFramesPerSecond: policy.controlFramesPerSecond,
+    onLimit: policy.onLimit,
+  };
 }
 
 function isSame(a: TunnelPolicy, b: TunnelPolicy): boolean {
-  return a.idleMs === b.idleMs && a.lifetimeMs === b.lifetimeMs && a.lifetimeJitterPercent === b.lifetimeJitterPercent;
+  return (Object.keys(a) as (keyof TunnelPolicy)[]).every((field) => a[field] === b[field]);
 }

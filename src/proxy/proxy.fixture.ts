@@ -16,7 +16,9 @@ import {
   TableHolder,
   upstreamKey,
 } from "../routing/index.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
+import type { Admission } from "./admission.ts";
 import type { ProxyLimits } from "./data-path.ts";
 import { createDecider } from "./decide.ts";
 import type { ForbiddenCheck } from "./forbidden-targets.ts";
@@ -65,16 +67,7 @@ export function entry(options: RuleOptions = {}): CompiledEntry {
       requestHeaders: undefined,
       responseHeaders: undefined,
       ...options.rule,
-      policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 10_000,
-        responseHeadersMs: 60_000,
-        requestMs: 0,
-        idleMs: 0,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 0,
-        ...options.policy,
-      },
+      policy: { ...QUIET_POLICY, ...options.policy },
     },
   };
 }
@@ -85,6 +78,7 @@ export interface ProxyOptions {
   readonly backends?: readonly (number | { readonly address: string; readonly port: number })[];
   readonly limits?: Partial<ProxyLimits>;
   readonly isForbidden?: ForbiddenCheck;
+  readonly admission?: Admission;
 }
 
 interface Seen {
@@ -134,6 +128,7 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
     },
     limits: { lingerMs: 200, ...options.limits },
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
+    ...(options.admission !== undefined && { admission: options.admission }),
   });
   const setBackends: StartedProxy["setBackends"] = (backends) => {
     const addresses = backends.map((at) => (typeof at === "number" ? { address: "127.0.0.1", port: at } : at));

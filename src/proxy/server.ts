@@ -10,6 +10,7 @@ import {
 } from "../relay/index.ts";
 import type { CommitListener, RuleId } from "../routing/index.ts";
 import type { Backend, Balancer, Lease } from "../upstream/index.ts";
+import { type Admission, boundConnections, handshakeBound, UNBOUNDED } from "./admission.ts";
 import { BackendPools } from "./backend-pools.ts";
 import { ClientConnection, headFault, type Turn } from "./connections.ts";
 import { type DataPath, DEFAULT_LIMITS, type ProxyLimits } from "./data-path.ts";
@@ -44,6 +45,8 @@ export interface ProxyServerOptions {
   /** This instance's name in Via, the same that the decider knows. */
   readonly pseudonym: string;
   readonly limits?: Partial<ProxyLimits>;
+  /** Not given = takes on whatever comes. */
+  readonly admission?: Admission;
   /** Which targets are refused at dial, whoever named them; not given = none, as in front of a folder. */
   readonly isForbidden?: ForbiddenCheck;
 }
@@ -62,6 +65,7 @@ export class ProxyServer {
   readonly #liveRules = new LiveRules();
   readonly #http: HttpListener;
   readonly #randomId: () => string;
+  readonly #admission: Admission;
   /** Those that HTTP is spoken on, and every other client's socket as well: a handshake's, a tunnel's. */
   readonly #connections = new Roster<ClientConnection>();
   /** What all handshakes share. */
@@ -78,6 +82,7 @@ export class ProxyServer {
     const { decider, balancer, wheel, observer, now, wallNow, pseudonym, isForbidden } = options;
     this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits, isForbidden };
     this.#randomId = options.randomId;
+    this.#admission = options.admission ?? UNBOUNDED;
     this.#surroundings = {
       path: this.#path,
       liveRules: this.#liveRules,
@@ -165,7 +170,8 @@ export class ProxyServer {
 
   #onConnection(socket: Socket): void {
     socket.on("error", ignore);
-    new ClientConnection(socket, this.#connections, this.#path);
+    const connection = new ClientConnection(socket, this.#connections, this.#path);
+    boundConnections(connection, this.#connections.size, this.#admission, this.#path);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
@@ -208,7 +214,9 @@ export class ProxyServer {
     const { clientAddress } = connection;
     const handshake = new UpgradeHandshake({ head, socket, early, clientAddress }, this.#surroundings);
     this.#pendingHandshakes++;
-    const fault = headFault(head.httpVersion, head.headers.length, this.#path.limits);
+    const fault =
+      headFault(head.httpVersion, head.headers.length, this.#path.limits) ??
+      handshakeBound(this.#admission, this.#heldTunnels + this.#pendingHandshakes);
     if (fault === undefined) handshake.start();
     else handshake.refuse(fault.code, fault.detail);
   }

@@ -11,12 +11,15 @@ class Tap implements BufferHolder {
   rosterPlace = -1;
   budgetStanding: BudgetStanding | undefined = undefined;
   waitingBytes = 0;
+  movedAtMs = 0;
   isHeld = false;
   isShed = false;
   readonly #budget: BufferBudget;
+  readonly #clock: { readonly ms: number };
 
-  constructor(budget: BufferBudget) {
+  constructor(budget: BufferBudget, clock: { readonly ms: number }) {
     this.#budget = budget;
+    this.#clock = clock;
   }
 
   hold(): void {
@@ -25,6 +28,7 @@ class Tap implements BufferHolder {
 
   release(): void {
     this.isHeld = false;
+    this.movedAtMs = this.#clock.ms;
   }
 
   shed(): void {
@@ -40,6 +44,7 @@ class Tap implements BufferHolder {
 
   drain(bytes = Infinity): void {
     this.waitingBytes = Math.max(0, this.waitingBytes - bytes);
+    if (this.waitingBytes === 0) this.movedAtMs = this.#clock.ms;
   }
 }
 
@@ -59,7 +64,7 @@ function start(options: { readonly perFlowBytes?: number } = {}) {
       wheel.advance(clock.ms);
     }
   };
-  const taps = (count: number): Tap[] => Array.from({ length: count }, () => new Tap(budget));
+  const taps = (count: number): Tap[] => Array.from({ length: count }, () => new Tap(budget, clock));
   return { wheel, budget, pass, taps, look: () => pass(150) };
 }
 
@@ -144,6 +149,45 @@ test("between two looks growth is bounded too", () => {
   expect(sum(flows)).toBeLessThan(LIMIT * 1.5);
 });
 
+test("a write of a flow that is known to wait looks at nobody, unless much has grown", () => {
+  const { budget, taps, look } = start();
+  const [flow] = taps(1) as [Tap];
+  let looks = 0;
+  Object.defineProperty(flow, "waitingBytes", {
+    get: () => {
+      looks += 1;
+      return LIMIT * 1.1;
+    },
+  });
+  budget.note(flow);
+  look();
+  looks = 0;
+  for (let bytes = 10_000; bytes < LIMIT / 8; bytes += 10_000) budget.note(flow, 10_000);
+  expect(looks).toBe(0);
+  budget.note(flow, 10_000);
+  expect(looks).toBeGreaterThan(0);
+});
+
+test("whoever notes growth while he is being held starts no second look within the first", () => {
+  const { budget, taps } = start();
+  const flows = taps(3) as [Tap, Tap, Tap];
+  let depth = 0;
+  let deepest = 0;
+  for (const flow of flows) {
+    flow.hold = () => {
+      depth += 1;
+      deepest = Math.max(deepest, depth);
+      flow.isHeld = true;
+      flow.waitingBytes += LIMIT;
+      budget.note(flow, LIMIT);
+      depth -= 1;
+    };
+  }
+  for (const flow of flows) flow.fill(LIMIT);
+  expect(deepest).toBe(1);
+  expect(budget.heldFlows).toBe(3);
+});
+
 test("new ones that begin to wait count as growth although they say nothing of it", () => {
   const { budget, taps } = start();
   for (const flow of taps(25)) {
@@ -219,6 +263,8 @@ test("readers that stall are shed after half a minute, the fattest first and som
   live(1_500);
   expect(stalled.filter(({ isShed }) => isShed)).toEqual(stalled.slice(-budget.shedTunnels));
   live(60_000);
+  // The source of an ending tunnel is read on.
+  expect(stalled.some(({ isShed, isHeld }) => isShed && isHeld)).toBe(false);
   // Enough are shed for recovery once their memory is gone, and no more.
   expect(moving.some(({ isShed }) => isShed)).toBe(false);
   expect(sum([...stalled, ...moving].filter(({ isShed }) => !isShed))).toBeLessThan(LIMIT * 0.9);
@@ -228,6 +274,42 @@ test("readers that stall are shed after half a minute, the fattest first and som
   pass(200);
   expect(budget.isExhausted).toBe(false);
   expect(budget.heldFlows).toBe(0);
+});
+
+test("a flow whose sink takes everything and that waits for as much again at each look is not stalled", () => {
+  const { budget, taps, pass } = start();
+  const stalled = taps(18);
+  const [quick] = taps(1) as [Tap];
+  for (const flow of stalled) flow.fill(59_000);
+  for (let passed = 0; passed < 60_000; passed += 50) {
+    quick.drain();
+    quick.fill(60_000);
+    pass(50);
+  }
+  expect(stalled.some(({ isShed }) => isShed)).toBe(true);
+  expect(quick.isShed).toBe(false);
+  expect(budget.isExhausted).toBe(true);
+});
+
+test("a stalled flow that is released and held again by turns is stalled all the same", () => {
+  const { budget, taps, pass } = start();
+  const moving = taps(10);
+  const [stalled, breather] = taps(2) as [Tap, Tap];
+  stalled.fill(60_000);
+  for (const flow of moving) flow.fill(95_000);
+  const seen = new Set<boolean>();
+  for (let passed = 0; passed < 40_000; passed += 200) {
+    for (const flow of moving) flow.drain(1);
+    // Now there is room for the slim one, and now there is none.
+    breather.release();
+    if (passed % 400 === 0) breather.fill(200_000);
+    else breather.drain();
+    pass(200);
+    if (!stalled.isShed) seen.add(stalled.isHeld);
+  }
+  expect(seen.size).toBe(2);
+  expect(stalled.isShed).toBe(true);
+  expect(budget.shedTunnels).toBe(1);
 });
 
 test("half a minute counts from the time the budget is exhausted, anew each time", () => {
@@ -271,8 +353,10 @@ test("an end that takes the other flow of its tunnel with it is no harm", () => 
   flows.forEach((flow, index) => {
     flow.shed = () => {
       flow.isShed = true;
+      const twin = flows[index ^ 1] as Tap;
+      expect(twin.isShed).toBe(false);
       budget.forget(flow);
-      budget.forget(flows[index ^ 1] as Tap);
+      budget.forget(twin);
     };
     flow.waitingBytes = 60_000;
     budget.note(flow);

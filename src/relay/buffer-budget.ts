@@ -157,9 +157,9 @@ export class BufferBudget {
     this.#classes.open(this.isExhausted ? room : Infinity);
     for (const holder of this.#waiting) {
       const bytes = holder.waitingBytes;
-      const standing = (holder.budgetStanding ??= newStanding(bytes, nowMs));
+      const standing = (holder.budgetStanding ??= newStanding(holder, nowMs));
       if (standing.isShed) continue;
-      watch(standing, bytes, nowMs);
+      watch(standing, holder, nowMs);
       standing.isHeavy = bytes > (standing.isHeavy ? this.#perFlowBytes / 2 : this.#perFlowBytes);
       const fits = this.#classes.fits(bytes);
       this.#setHeld(holder, fits && !standing.isHeavy ? "free" : "held");
@@ -197,7 +197,7 @@ export class BufferBudget {
       this.#leavingBytes += holder.waitingBytes;
       this.#shedTunnels += 1;
       this.#setHeld(holder, "free");
-      (holder.budgetStanding ??= newStanding(holder.waitingBytes, nowMs)).isShed = true;
+      (holder.budgetStanding ??= newStanding(holder, nowMs)).isShed = true;
       holder.shed();
     }
   }
@@ -207,8 +207,10 @@ export class BufferBudget {
     if (standing === undefined || standing.isHeld === (want === "held")) return;
     standing.isHeld = want === "held";
     this.#heldFlows += standing.isHeld ? 1 : -1;
-    if (standing.isHeld) holder.hold();
-    else holder.release();
+    if (standing.isHeld) return holder.hold();
+    holder.release();
+    // That reading goes on says nothing of the sink.
+    standing.lastMoveMs = holder.movedAtMs;
   }
 
   #drop(holder: BufferHolder): void {

@@ -69,6 +69,8 @@ export class FlowGate {
   #timer: TimerHandle | undefined = undefined;
   /** Until the next frame may begin, in milliseconds. */
   #waitMs = 0;
+  /** Of the chunk at hand. */
+  #passedBytes = 0;
   #isClosed = false;
 
   constructor(host: GateHost, policy: FramePolicy) {
@@ -104,10 +106,13 @@ export class FlowGate {
   }
 
   setPolicy(policy: FramePolicy): void {
+    const before = this.#policy;
     this.#policy = policy;
     this.#sieve.policy = sievePolicy(policy);
-    this.#setRates();
-    if (this.#timer?.isPending === true) this.#resume();
+    // What was sent under the same rates stays sent.
+    const areRatesNew = !FlowRates.areSame(before, policy);
+    if (areRatesNew) this.#setRates();
+    if ((areRatesNew || policy.onLimit !== before.onLimit) && this.#timer?.isPending === true) this.#resume();
   }
 
   /** Puts a frame of ours behind the one that is under way. */
@@ -128,31 +133,47 @@ export class FlowGate {
     return left;
   }
 
+  /** True if anything went on. */
   #run(chunk: Uint8Array): boolean {
     let at = this.#injection === undefined ? 0 : this.#passFrameUnderWay(chunk);
-    let passedBytes = at;
+    this.#passedBytes = at;
     while (at < chunk.length) {
       const step = this.#sieve.step(chunk, at);
-      if (step.kind === "pass") {
-        this.#host.forward(at === 0 && step.next === chunk.length ? chunk : chunk.subarray(at, step.next));
-        passedBytes += step.next - at;
-      } else if (step.kind === "header" || step.kind === "control") {
-        if (step.kind === "control" && !this.#mayPass(step)) {
-          if (this.#waitMs > 0) return this.#waitForTime(passedBytes, [step.bytes, chunk.subarray(step.next)]);
-        } else {
-          this.#host.forward(step.bytes);
-          passedBytes += step.bytes.length;
-        }
-      } else if (step.kind === "wait") {
-        return this.#waitForTime(passedBytes, [this.#sieve.release(), chunk.subarray(step.next)]);
-      } else if (step.kind === "stop") return this.#stop(step.why, chunk.subarray(step.next));
+      if (!this.#follow(step, chunk, at)) return this.#passedBytes > 0;
       at = step.next;
     }
-    if (passedBytes === 0) return false;
-    const waitMs = this.#payForBytes(passedBytes);
+    if (this.#passedBytes === 0) return false;
+    const waitMs = this.#payForBytes();
     if (waitMs > 0 && this.#policy.onLimit === "Close") this.#host.stopped("rate_limit");
     else if (waitMs > 0) this.#waitFor(waitMs);
     return true;
+  }
+
+  /** False where the rest of the chunk has to wait, or will not go on at all. */
+  #follow(step: SieveStep, chunk: Uint8Array, at: number): boolean {
+    switch (step.kind) {
+      case "pass":
+        this.#pass(at === 0 && step.next === chunk.length ? chunk : chunk.subarray(at, step.next));
+        return true;
+      case "header":
+        this.#pass(step.bytes);
+        return true;
+      case "control":
+        if (this.#mayPass(step)) this.#pass(step.bytes);
+        else if (this.#waitMs > 0) return this.#waitForTime([step.bytes, chunk.subarray(step.next)]);
+        return true;
+      case "wait":
+        return this.#waitForTime([this.#sieve.release(), chunk.subarray(step.next)]);
+      case "stop":
+        return this.#stop(step.why, chunk.subarray(step.next));
+      case "hold":
+        return true;
+    }
+  }
+
+  #pass(bytes: Uint8Array): void {
+    this.#host.forward(bytes);
+    this.#passedBytes += bytes.length;
   }
 
   /** Ours comes behind it. */
@@ -175,25 +196,25 @@ export class FlowGate {
     return true;
   }
 
-  #stop(why: FlowStop, rest: Uint8Array): boolean {
+  #stop(why: FlowStop, rest: Uint8Array): false {
     this.#waiting = rest;
     this.#host.stopped(why);
-    return true;
+    return false;
   }
 
   /** The next frame is more than the rates allow. */
-  #waitForTime(passedBytes: number, rest: readonly Uint8Array[]): boolean {
-    const waitMs = Math.max(this.#waitMs, this.#payForBytes(passedBytes));
+  #waitForTime(rest: readonly Uint8Array[]): false {
+    const waitMs = Math.max(this.#waitMs, this.#payForBytes());
     // A copy: the chunk's bytes are others when the time has come.
     const waiting = Buffer.concat(rest);
     if (this.#policy.onLimit === "Close") return this.#stop("rate_limit", waiting);
     this.#waiting = waiting;
     this.#waitFor(waitMs);
-    return passedBytes > 0;
+    return false;
   }
 
-  #payForBytes(count: number): number {
-    return this.#rates?.payForBytes(count, this.#host.wheel.nowMs) ?? 0;
+  #payForBytes(): number {
+    return this.#rates?.payForBytes(this.#passedBytes, this.#host.wheel.nowMs) ?? 0;
   }
 
   #waitFor(ms: number): void {

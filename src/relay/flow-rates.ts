@@ -23,6 +23,14 @@ export class FlowRates {
     return policy.messagesPerSecond > 0 || policy.bytesPerSecond > 0 || policy.controlFramesPerSecond > 0;
   }
 
+  static areSame(one: RatePolicy, other: RatePolicy): boolean {
+    return (
+      one.messagesPerSecond === other.messagesPerSecond &&
+      one.bytesPerSecond === other.bytesPerSecond &&
+      one.controlFramesPerSecond === other.controlFramesPerSecond
+    );
+  }
+
   /** 0 = it may begin, and is counted; else the milliseconds after which it may be asked again. */
   begin(kind: RatedKind, nowMs: number): number {
     const bucket = kind === "message" ? this.#messages : this.#controls;

@@ -1,25 +1,9 @@
 import { FlowEnding, type EndingHost } from "./flow-ending.ts";
 import { FlowGate, type FlowStop, type GateHost, type PongWatch, wantsGate, writeOwn } from "./flow-gate.ts";
+import type { FlowOwner } from "./flow-owner.ts";
 import { FrameTracker } from "./frame-tracker.ts";
 import { PacedPipe, type PacedPipeEnds, type PacedPipeSurroundings } from "./paced-pipe.ts";
 import type { FramePolicy } from "./types.ts";
-
-/** What a flow needs from the tunnel it belongs to. */
-export interface FlowOwner {
-  /** The framing is lost, and nothing can be put between this flow's frames. */
-  isOpaqueFor(flow: Flow): boolean;
-  /** The source's Close frame has gone by, passed on or discarded; once per flow. */
-  closeSeen(flow: Flow): void;
-  /** The code of a Close of ours that went to this flow's source; undefined = none did. */
-  codeToldTo(flow: Flow): number | undefined;
-  /** The sink of this flow may still say Close: it has not yet, and its stream has not ended. */
-  mayStillClose(flow: Flow): boolean;
-  flowFinished(): void;
-  /** The source sent what the policy does not allow; what is not allowed has not passed. */
-  stopped(flow: Flow, why: FlowStop): void;
-  /** The buffers of all tunnels are full, and this flow's share must go. */
-  shed(): void;
-}
 
 export interface FlowEnds extends PacedPipeEnds {
   readonly from: "client" | "backend";
@@ -27,7 +11,7 @@ export interface FlowEnds extends PacedPipeEnds {
 
 /** What both flows of a tunnel share. */
 export interface FlowSurroundings extends PacedPipeSurroundings {
-  readonly owner: FlowOwner;
+  readonly owner: FlowOwner<Flow>;
   /** 0 to below 1; for the keys of frames to a backend. */
   readonly random: () => number;
   /** Those that negotiated extensions own, out of 0x70. */
@@ -52,7 +36,7 @@ export class Flow extends PacedPipe implements EndingHost, GateHost {
   /** The source's stream has ended, by FIN or with its socket. */
   isSourceDone = false;
 
-  readonly #owner: FlowOwner;
+  readonly #owner: FlowOwner<Flow>;
   readonly #random: () => number;
   #policy: FramePolicy;
   #gate: FlowGate | undefined = undefined;

@@ -167,6 +167,39 @@ test("a sieve may take over anywhere", () => {
   );
 });
 
+test("messages wait for their time at their boundaries, and all goes on in order, however it is cut", () => {
+  const rations = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(lawfulConversations, senders, chunkSizes, rations, (frames, from, sizes, portions) => {
+      const stream = streamOf(frames, from);
+      const tracker = new FrameTracker(from, 0);
+      const sieve = new FrameSieve(tracker, STRICT);
+      let [left, begun, turn] = [0, 0, 0];
+      sieve.mayBegin = () => {
+        left -= 1;
+        if (left >= 0) begun += 1;
+        return left >= 0;
+      };
+      let passed = Buffer.alloc(0);
+      for (let rest: Buffer = stream; ; turn += 1) {
+        const run = sieveAll(sieve, chunked(rest, sizes));
+        passed = Buffer.concat([passed, run.passed]);
+        if (run.stoppedBy === undefined) break;
+        rest = run.rest;
+        expect(run.stoppedBy).toBe("wait");
+        expect(turn).toBeLessThanOrEqual(frames.length);
+        expect(Buffer.concat([passed, rest]).equals(stream)).toBe(true);
+        expect(knownBy(tracker)).toEqual(reference(passed, from, 0));
+        expect(tracker.isAtMessageBoundary).toBe(true);
+        left = portions[turn % portions.length] ?? 1;
+      }
+      expect(passed.equals(stream)).toBe(true);
+      expect(begun).toBe(tracker.messages);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 // What `ws` exports beside what its types tell of.
 interface WsParts {
   readonly Receiver: new (options: { readonly isServer: boolean; readonly extensions: object }) => Writable;

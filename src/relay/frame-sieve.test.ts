@@ -229,3 +229,107 @@ test("data frames of a chunk pass in one step, and in the chunk itself", () => {
   expect(sieve.step(chunk.subarray(-400), 0)).toEqual({ kind: "pass", next: 400 });
   expect(tracker.messages).toBe(51);
 });
+
+describe("a message that may not begin yet", () => {
+  const small = { payload: [5, 1] } as const;
+  const long = { payload: [300, 1] } as const;
+  const part = { isFinal: false, payload: [3, 1] } as const;
+  const more = { opcode: 0, isFinal: false, payload: [3, 1] } as const;
+  const last = { opcode: 0, payload: [3, 1] } as const;
+  const ping = { opcode: 9, payload: [4, 1] } as const;
+
+  /** A sieve that lets so many messages begin, and how often it was told yes. */
+  function rationed(count: number, policy: Partial<SievePolicy> = {}) {
+    const { sieve, tracker } = sieveOf(policy);
+    const ration = { left: count, begun: 0 };
+    sieve.mayBegin = () => {
+      if (ration.left === 0) return false;
+      ration.left -= 1;
+      ration.begun += 1;
+      return true;
+    };
+    return { sieve, tracker, ration };
+  }
+
+  const cases = [
+    { name: "small ones", passes: [small, small], waits: [small, small] },
+    { name: "one with a longer header", passes: [long, small], waits: [long] },
+    { name: "an empty one", passes: [small, small], waits: [{ payload: [0, 0] }] },
+    { name: "fragments of one count once", passes: [part, ping, more, more, last, small], waits: [part, last] },
+    {
+      name: "control frames never count",
+      passes: [ping, small, ping, ping, small, ping, { opcode: 10 }],
+      waits: [small],
+    },
+    { name: "a Close behind it waits with it", passes: [small, small], waits: [small, { opcode: 8 }] },
+    { name: "enough for all", passes: [small, ping, part, last, ping], waits: [] },
+  ] satisfies readonly {
+    readonly name: string;
+    readonly passes: readonly Partial<FrameShape>[];
+    readonly waits: readonly Partial<FrameShape>[];
+  }[];
+  const ways = cases.flatMap((one) => [1, 3, 100_000].map((size) => ({ ...one, size })));
+
+  test.for(ways)("$name, $size bytes a chunk", ({ passes, waits, size }) => {
+    const { sieve, tracker, ration } = rationed(2);
+    const [before, rest] = [client(...passes), client(...waits)];
+    const run = sieveAll(sieve, chunked(Buffer.concat([before, rest]), [size]));
+    expect(run.passed.equals(before)).toBe(true);
+    expect(run.rest.equals(rest)).toBe(true);
+    expect(run.stoppedBy).toBe(waits.length === 0 ? undefined : "wait");
+    expect([ration.begun, tracker.isAtMessageBoundary, sieve.heldBytes]).toEqual([2, true, 0]);
+    ration.left = 10;
+    expect(sieveAll(sieve, chunked(run.rest, [size])).passed.equals(rest)).toBe(true);
+  });
+
+  test("is not asked about before its header is whole", () => {
+    const { sieve, ration } = rationed(1);
+    const head = client(long).subarray(0, 7);
+    expect(sieveAll(sieve, bytes(head)).stoppedBy).toBeUndefined();
+    expect(ration.begun).toBe(0);
+    sieveAll(sieve, [client(long).subarray(7)]);
+    expect(ration.begun).toBe(1);
+  });
+
+  test("and is too big, or against the rules, is stopped for that and not counted", () => {
+    for (const [shape, why] of [
+      [{ payload: [400, 1] }, "message_too_big"],
+      [{ reserved: 1, payload: [3, 1] }, "reserved_bits"],
+    ] as const) {
+      for (const size of [1, 1_000]) {
+        const { sieve, ration } = rationed(1, { ...STRICT, maxMessageBytes: 300 });
+        expect(sieveAll(sieve, chunked(client(shape), [size])).stoppedBy).toBe(why);
+        expect(ration.begun).toBe(0);
+      }
+    }
+  });
+
+  test("goes on as soon as nobody is asked any more, with what was held of it", () => {
+    const { sieve } = rationed(0);
+    const run = sieveAll(sieve, bytes(client(long, small)));
+    expect(run.stoppedBy).toBe("wait");
+    sieve.mayBegin = undefined;
+    expect(sieveAll(sieve, [run.rest]).passed.equals(client(long, small))).toBe(true);
+  });
+
+  test("is not asked about behind a Close or once the framing is lost", () => {
+    for (const end of [{ opcode: 8 }, { opcode: 3 }]) {
+      const { sieve } = rationed(1);
+      const stream = client(small, end, small, small);
+      expect(sieveAll(sieve, bytes(stream)).passed.equals(stream)).toBe(true);
+    }
+  });
+
+  test("is asked about anew: the same message may begin later, and is counted once", () => {
+    const { sieve, ration } = rationed(0);
+    let rest: Buffer = client(small);
+    for (let turn = 0; turn < 3; turn += 1) {
+      const run = sieveAll(sieve, bytes(rest));
+      expect(run.stoppedBy).toBe("wait");
+      rest = run.rest;
+    }
+    ration.left = 5;
+    sieveAll(sieve, bytes(rest));
+    expect(ration.begun).toBe(1);
+  });
+});

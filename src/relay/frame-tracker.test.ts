@@ -185,6 +185,126 @@ describe("whether the last Ping was answered", () => {
   });
 });
 
+describe("a Ping is answered", () => {
+  /** Both directions of a tunnel, each knowing the other. */
+  function pair(): { readonly up: FrameTracker; readonly down: FrameTracker } {
+    const [up, down] = [new FrameTracker("client", 0), new FrameTracker("backend", 0)];
+    up.opposite = down;
+    down.opposite = up;
+    return { up, down };
+  }
+  const control = (from: From, opcode: number, text: string) => frame({ opcode, payload: Buffer.from(text) }, from);
+  const ping = (text: string, from: From = "backend") => control(from, 9, text);
+  const pong = (text: string, from: From = "client") => control(from, 10, text);
+  const sides = [
+    { asks: "backend", answers: "client", direction: "down" },
+    { asks: "client", answers: "backend", direction: "up" },
+  ] as const;
+
+  test.for(sides)("of the $asks by a Pong of the $answers with its payload", ({ asks, answers, direction }) => {
+    const { up, down } = pair();
+    const [asked, answering] = direction === "down" ? [down, up] : [up, down];
+    expect(asked.hasUnansweredPing).toBe(false);
+    asked.track(ping("there?", asks));
+    expect([asked.hasUnansweredPing, answering.hasUnansweredPing]).toEqual([true, false]);
+    answering.track(pong("here", answers));
+    expect(asked.hasUnansweredPing).toBe(true);
+    answering.track(pong("there?", answers));
+    expect(asked.hasUnansweredPing).toBe(false);
+  });
+
+  test("with an empty payload too", () => {
+    const { up, down } = pair();
+    down.track(ping(""));
+    expect(down.hasUnansweredPing).toBe(true);
+    up.track(pong(""));
+    expect(down.hasUnansweredPing).toBe(false);
+  });
+
+  test("never by a Pong that passed before it", () => {
+    const { up, down } = pair();
+    up.track(pong("same"));
+    down.track(ping("same"));
+    expect(down.hasUnansweredPing).toBe(true);
+    up.track(pong("same"));
+    expect(down.hasUnansweredPing).toBe(false);
+    down.track(ping("same"));
+    expect(down.hasUnansweredPing).toBe(true);
+  });
+
+  test("never by a Pong of its own direction, nor by a Ping that comes back", () => {
+    const { up, down } = pair();
+    down.track(Buffer.concat([ping("same"), pong("same", "backend")]));
+    up.track(ping("same", "client"));
+    expect([down.hasUnansweredPing, up.hasUnansweredPing]).toEqual([true, true]);
+  });
+
+  test("and of several only the latest need be: the answer to an earlier one is not enough", () => {
+    const { up, down } = pair();
+    down.track(Buffer.concat([ping("one"), ping("two"), ping("three")]));
+    up.track(Buffer.concat([pong("one"), pong("two")]));
+    expect(down.hasUnansweredPing).toBe(true);
+    up.track(pong("three"));
+    expect(down.hasUnansweredPing).toBe(false);
+    up.track(pong("two"));
+    expect(down.hasUnansweredPing).toBe(false);
+  });
+
+  test("when its answer has passed whole, and is asked when it has passed whole, byte by byte", () => {
+    const { up, down } = pair();
+    const asking: boolean[] = [];
+    for (const byte of ping("there?")) {
+      down.track(Uint8Array.of(byte));
+      asking.push(down.hasUnansweredPing);
+    }
+    expect([asking.indexOf(true), asking.length]).toEqual([asking.length - 1, 8]);
+    const answering: boolean[] = [];
+    for (const byte of pong("there?")) {
+      up.track(Uint8Array.of(byte));
+      answering.push(down.hasUnansweredPing);
+    }
+    expect([answering.indexOf(false), answering.length]).toEqual([answering.length - 1, 12]);
+  });
+
+  test("between the fragments of messages, of both directions", () => {
+    const { up, down } = pair();
+    const [open, end] = [{ isFinal: false, payload: [9, 9] } as const, { opcode: 0, payload: [9, 9] } as const];
+    down.track(Buffer.concat([frame(open, "backend"), ping("now"), frame(end, "backend")]));
+    up.track(Buffer.concat([frame(open, "client"), pong("now")]));
+    expect(down.hasUnansweredPing).toBe(false);
+  });
+
+  test("by nobody where no other direction is known, and not behind a lost framing", () => {
+    const alone = new FrameTracker("backend", 0);
+    alone.track(Buffer.concat([ping("x"), pong("x", "backend")]));
+    expect(alone.hasUnansweredPing).toBe(true);
+    const { up, down } = pair();
+    down.track(ping("x"));
+    up.track(Buffer.concat([frame({ opcode: 3 }, "client"), pong("x")]));
+    expect(down.hasUnansweredPing).toBe(true);
+  });
+
+  test("as the plain reading of both streams says, however they are cut and mixed", () => {
+    const texts = fc.constantFrom("", "a", "b", "a longer payload");
+    const moves = fc.array(fc.tuple(senders, fc.constantFrom(2, 9, 9, 10, 10), texts), { maxLength: 20 });
+    fc.assert(
+      fc.property(moves, chunkSizes, (all, sizes) => {
+        const { up, down } = pair();
+        const last: Record<From, string | undefined> = { client: undefined, backend: undefined };
+        for (const [from, opcode, text] of all) {
+          for (const chunk of chunked(control(from, opcode, text), sizes)) (from === "client" ? up : down).track(chunk);
+          const peer = from === "client" ? "backend" : "client";
+          if (opcode === 9) last[from] = text;
+          if (opcode === 10 && last[peer] === text) last[peer] = undefined;
+          const unanswered = [up.hasUnansweredPing, down.hasUnansweredPing];
+          expect(unanswered).toEqual([last.client !== undefined, last.backend !== undefined]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 test("nothing is counted behind a Close or behind the loss of framing", () => {
   const closed = new FrameTracker("backend", 0);
   closed.track(

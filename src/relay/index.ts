@@ -12,7 +12,7 @@ export { CLOSE_CODES, type CloseCodes, NO_STATUS } from "./close-codes.ts";
 export { encodeClose } from "./close-frame.ts";
 export { type FaultCount, type FrameFault } from "./frame-faults.ts";
 export { type Boundary, FrameTracker } from "./frame-tracker.ts";
-export { type Negotiated, readNegotiated } from "./negotiated.ts";
+export { type Negotiated, negotiatedBy } from "./negotiated.ts";
 export { type Members, Roster, type RosterMember } from "./roster.ts";
 export { type TimerHandle, TimerWheel, type TimerWheelOptions } from "./timer-wheel.ts";
 export { createTunnelRelay, type TunnelRelayOptions } from "./tunnel-relay.ts";

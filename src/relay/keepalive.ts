@@ -70,7 +70,8 @@ export class Keepalive implements PongWatch {
   /** A Ping of ours waits to leave. */
   #isLeaving = false;
   isWaiting = false;
-  /** When the peer last was known to live: what had been written to it by then. */
+  /** When the peer was last known to live: what had been heard of it, and written to it, by then. */
+  #knownBytes = 0;
   #spokenBytes = 0;
   /** When an answer began to be awaited: the time, and what had been heard by then. */
   #askedAtMs = 0;
@@ -116,7 +117,11 @@ export class Keepalive implements PongWatch {
   #watch(): void {
     this.#around.wheel.cancel(this.#timer);
     if (this.#silenceMs === 0) return;
-    this.#spokenBytes = this.#line.speaks.heardBytes;
+    const { hears, speaks } = this.#line;
+    if (hears.heardBytes !== this.#knownBytes) {
+      this.#knownBytes = hears.heardBytes;
+      this.#spokenBytes = speaks.heardBytes;
+    }
     this.#arm(this.#leftOfSilenceMs(), () => this.#check());
   }
 
@@ -130,8 +135,6 @@ export class Keepalive implements PongWatch {
     const { hears, speaks } = this.#line;
     if (!hears.isOpen || !speaks.isOpen || hears.isOpaque || hears.tracker.hasClose || speaks.tracker.hasClose) return;
     if (this.#leftOfSilenceMs() > 0) this.#watch();
-    // It may have said much that we have not read.
-    else if (hears.isResting) this.#arm(this.#timeoutMs, () => this.#check());
     else if (speaks.tracker.hasUnansweredPing) this.#awaitLife();
     else this.#ask();
   }

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
-import { Flow, type FlowOwner } from "./flow.ts";
+import { Flow } from "./flow.ts";
 import { LINGER_MS } from "./flow-ending.ts";
 import type { FlowStop } from "./flow-gate.ts";
+import type { FlowOwner } from "./flow-owner.ts";
 import { faultCount } from "./frame-faults.ts";
 import { Keepalive, type KeepaliveSurroundings } from "./keepalive.ts";
 import type { Backlogs } from "./paced-pipe.ts";
@@ -19,6 +20,9 @@ const HALF_OPEN_MS = 30_000;
 const SETTLE_MS = 5_000;
 const SETTLE_SLOW_MS = 30_000;
 
+/** A first Ping so late, up to a tenth less, comes after the tunnel is settled in any case. */
+const LATE_PING_MS = 15_000;
+
 /** What every tunnel of a relay shares. */
 export interface TunnelSurroundings<Context> extends KeepaliveSurroundings {
   readonly random: () => number;
@@ -31,12 +35,12 @@ export interface TunnelSurroundings<Context> extends KeepaliveSurroundings {
 }
 
 /** Two flows and why they end. */
-export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwner, RosterMember {
+export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, SeatOwner, RosterMember {
   rosterPlace = -1;
   readonly context: Context;
   readonly openedAtMs: number;
-  /** `probePeers` was called. */
-  isProbing = false;
+  /** `settle` was called. */
+  isSettled = false;
 
   readonly #surroundings: TunnelSurroundings<Context>;
   readonly #up: Flow;
@@ -47,26 +51,27 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   #policy: TunnelPolicy;
   /** How much of every jitter this tunnel gets, 0 to 1. */
   readonly #lot: number;
-  readonly #timers: TunnelTimers;
+  #timers: TunnelTimers | undefined = undefined;
   #clientKeepalive: Keepalive | undefined = undefined;
   #backendKeepalive: Keepalive | undefined = undefined;
   #cause: EndCause | undefined = undefined;
   /** We end it for what a side sent: that its framing is lost as well is no news. */
   #isStopped = false;
+  /** The peers were not waited for any longer. */
+  #isForced = false;
   #socketsOpen = 2;
   #settleTimer: TimerHandle | undefined = undefined;
 
   constructor(join: Join<Context>, surroundings: TunnelSurroundings<Context>) {
-    const { wheel, now, random, page, backlogs } = surroundings;
+    const { wheel, random, page, backlogs } = surroundings;
     const client = join.client.socket;
     const backend = join.backend.socket;
     this.#surroundings = surroundings;
     this.context = join.context;
-    this.openedAtMs = now();
+    this.openedAtMs = surroundings.now();
     this.#policyRef = join.policy;
     this.#policy = join.policy.current;
     this.#lot = random();
-    this.#timers = new TunnelTimers(this, this.#policy, { wheel, now, lot: this.#lot });
     const { reservedBits } = join.negotiated;
     const around = { owner: this, page, wheel, random, reservedBits, policy: this.#policy, backlogs };
     this.#up = new Flow({ from: "client", source: client, sink: backend }, around);
@@ -85,8 +90,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     if (clientEarly.length > 0) this.#up.push(clientEarly);
     if (backendEarly.length > 0) this.#down.push(backendEarly);
     if (this.#cause === undefined) {
-      this.#timers.start();
-      this.#setKeepalive();
+      if (isTimed(this.#policy)) this.#needTimers().start();
+      if (isAskedSoon(this.#policy)) this.#setKeepalive();
     }
     this.#up.startReading();
     this.#down.startReading();
@@ -133,11 +138,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     this.#down.finish();
   }
 
-  /** Makes TCP ask whether the peers are still there after so long a silence; to be said once. */
-  probePeers(afterMs: number): void {
-    this.isProbing = true;
-    this.#client.socket.setKeepAlive(true, afterMs);
-    this.#backend.socket.setKeepAlive(true, afterMs);
+  /**
+   * The tunnel has lived some seconds: what short ones can do without. TCP asks whether the peers are still there after
+   * so long a silence, and so do we as the policy says.
+   */
+  settle(tcpKeepaliveMs: number): void {
+    this.isSettled = true;
+    this.#client.socket.setKeepAlive(true, tcpKeepaliveMs);
+    this.#backend.socket.setKeepAlive(true, tcpKeepaliveMs);
+    if (this.#cause === undefined) this.#setKeepalive();
   }
 
   /** Follows its policy if that is another than before. */
@@ -145,7 +154,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     if (this.#policyRef.current === this.#policy) return;
     this.#policy = this.#policyRef.current;
     if (this.#cause !== undefined) return;
-    this.#timers.follow(this.#policy);
+    if (this.#timers !== undefined || isTimed(this.#policy)) this.#needTimers().follow(this.#policy);
     this.#setKeepalive();
     this.#up.setPolicy(this.#policy);
     this.#down.setPolicy(this.#policy);
@@ -175,7 +184,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     // What waits for one that was shed is what has to go.
     const isWaitedFor = this.#isSlow(this.#client) || this.#isSlow(this.#backend);
     const settleMs = this.#cause === "buffers_full" ? 0 : isWaitedFor ? SETTLE_SLOW_MS : SETTLE_MS;
-    this.#settleTimer = this.#surroundings.wheel.schedule(settleMs, () => this.#destroyBoth());
+    this.#settleTimer = this.#surroundings.wheel.schedule(settleMs, () => {
+      this.#isForced = true;
+      this.#destroyBoth();
+    });
   }
 
   stopped(flow: Flow, why: FlowStop): void {
@@ -232,6 +244,11 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
     if (this.#socketsOpen === 0) this.#end();
   }
 
+  #needTimers(): TunnelTimers {
+    this.#timers ??= new TunnelTimers(this, this.#policy, this.#surroundings, this.#lot);
+    return this.#timers;
+  }
+
   #setKeepalive(): void {
     const { pingMs, backendPingMs, pongTimeoutMs } = this.#policy;
     if (pingMs > 0) this.#clientKeepalive ??= this.#keepaliveOf(this.#client, "client");
@@ -271,7 +288,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
   /** An end that is not a peer's Close: the first cause stays, and the policy has no say any more. */
   #begin(cause: EndCause): void {
     this.#cause ??= cause;
-    this.#timers.stop();
+    this.#timers?.stop();
     this.#clientKeepalive?.stop();
     this.#backendKeepalive?.stop();
   }
@@ -304,6 +321,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
       codeToClient: this.#down.closeCode,
       codeToBackend: this.#up.closeCode,
       midFrame: this.#up.isMidFrame || this.#down.isMidFrame,
+      forced: this.#isForced,
       opaque: !this.#isStopped && (this.#up.tracker.isOpaque || this.#down.tracker.isOpaque),
       clientFaults: faultCount(this.#up.tracker),
       backendFaults: faultCount(this.#down.tracker),
@@ -312,6 +330,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner, SeatOwne
       stats: this.stats,
     });
   }
+}
+
+function isTimed({ idleMs, lifetimeMs }: TunnelPolicy): boolean {
+  return idleMs > 0 || lifetimeMs > 0;
+}
+
+/** It may have to be asked before it is settled. */
+function isAskedSoon({ pingMs, backendPingMs }: TunnelPolicy): boolean {
+  return (pingMs > 0 && pingMs < LATE_PING_MS) || (backendPingMs > 0 && backendPingMs < LATE_PING_MS);
 }
 
 /** It has told its end to whoever listened before. */

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
+import type { BufferBudget } from "./buffer-budget.ts";
+import type { BudgetStanding, BufferHolder } from "./buffer-holder.ts";
 import type { ReadPage } from "./read-page.ts";
-import type { RosterMember } from "./roster.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
 // Why a source is not read: each reason comes and goes for itself.
@@ -8,24 +9,8 @@ const SINK_IS_FULL = 1;
 const RATE = 2;
 const BUDGET = 4;
 
-/** Something whose bytes may have to wait in memory, as far as a budget for all of them goes. */
-export interface BacklogHolder extends RosterMember {
-  /** What it keeps in memory, about; 0 when nothing waits. */
-  readonly waitingBytes: number;
-  /** Stop and go on reading. */
-  hold(): void;
-  release(): void;
-  /** Its share must go. */
-  shed(): void;
-}
-
 /** Knows what all flows together keep in memory. */
-export interface Backlogs {
-  /** So much more waits. */
-  note(holder: BacklogHolder, addedBytes: number): void;
-  /** It is over. */
-  forget(holder: BacklogHolder): void;
-}
+export type Backlogs = Pick<BufferBudget, "note" | "forget">;
 
 export interface PacedPipeEnds {
   readonly source: Socket;
@@ -43,8 +28,9 @@ export interface PacedPipeSurroundings {
  * A source and a sink, and how fast the one may be read for the other. A part of Flow that is a base class, not an object
  * of its own: there are two for each tunnel, and every chunk goes through.
  */
-export abstract class PacedPipe implements BacklogHolder {
+export abstract class PacedPipe implements BufferHolder {
   rosterPlace = -1;
+  budgetStanding: BudgetStanding | undefined = undefined;
   readonly sink: Socket;
   readonly wheel: TimerWheel;
   /** When the sink last took what had waited, or reading went on after a rest. On the wheel's clock. */

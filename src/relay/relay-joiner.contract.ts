@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { NO_LIMITS, type Stage } from "./relay-stage.contract.ts";
-import { readNegotiated, type Tunnel } from "./index.ts";
+import { negotiatedBy, type Tunnel } from "./index.ts";
 
 /** Reads up to the end of an HTTP head, and returns what lies behind it. */
 async function readHead(socket: Socket): Promise<{ head: Buffer; early: Buffer }> {
@@ -40,12 +40,12 @@ export async function joinWebSockets(stage: Stage, options: { readonly deflate: 
       const answer = await readHead(dialed);
       client.write(answer.head);
       const [up, down] = [request.early, answer.early];
-      const extensions = /^Sec-WebSocket-Extensions: (.*)$/im.exec(answer.head.toString("latin1"))?.slice(1) ?? [];
+      const extensions = /^Sec-WebSocket-Extensions: ([a-z-]*)/im.exec(answer.head.toString("latin1"))?.slice(1) ?? [];
       const tunnel = stage.relay.join({
         client: { socket: client, early: up },
         backend: { socket: dialed, early: down },
         policy: { current: NO_LIMITS },
-        negotiated: readNegotiated(extensions, undefined),
+        negotiated: negotiatedBy(extensions, undefined),
         context: "ws",
       });
       joined.resolve(tunnel);

@@ -300,7 +300,7 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
         client.socket.end();
         backend.socket.destroy();
       } else for (let elapsed = 0; elapsed < 20_000; elapsed += 1_000) stage.advance(1_000);
-      expect(await stage.end()).toMatchObject({ cause: "proxy_shutdown" });
+      expect(await stage.end()).toMatchObject({ cause: "proxy_shutdown", forced: !takes });
       expect(client.error).toBeUndefined();
     });
   });

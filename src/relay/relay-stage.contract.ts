@@ -4,6 +4,7 @@ import type {
   Negotiated,
   PolicyRef,
   Relay,
+  RelayObserver,
   Side,
   Tunnel,
   TunnelEnd,
@@ -22,6 +23,7 @@ export interface RelayUnderTest {
 
 export type RelayFactory = (options: {
   readonly random: () => number;
+  readonly observer?: RelayObserver | undefined;
   readonly onEnd: TunnelEndListener<string>;
 }) => RelayUnderTest;
 
@@ -195,9 +197,10 @@ export class Stage implements RelayUnderTest {
   readonly endedContexts: string[] = [];
   readonly #under: RelayUnderTest;
 
-  constructor(factory: RelayFactory, random: () => number = () => 0.5) {
+  constructor(factory: RelayFactory, random: () => number = () => 0.5, observer?: RelayObserver) {
     this.#under = factory({
       random,
+      observer,
       onEnd: (tunnel, end) => {
         this.ends.push(end);
         this.endedContexts.push(tunnel.context);

@@ -3,14 +3,15 @@ import type { FrameSieve, SieveStop } from "./frame-sieve.ts";
 export interface SieveRun {
   /** What went on. */
   readonly passed: Buffer;
-  readonly stoppedBy: SieveStop | undefined;
+  /** `wait`: a message that may not begin yet. */
+  readonly stoppedBy: SieveStop | "wait" | undefined;
   /** The control frames that were offered. */
   readonly controls: readonly { readonly opcode: number; readonly payload: Uint8Array }[];
   /** Of the source's bytes, those from the frame that stopped it on. */
   readonly rest: Buffer;
 }
 
-/** Sends chunks through a sieve as a flow does: what passes is kept, and the first stop ends it. */
+/** Sends chunks through a sieve as a flow does: what passes is kept, and the first stop or wait ends it. */
 export function sieveAll(
   sieve: FrameSieve,
   chunks: readonly Uint8Array[],
@@ -19,7 +20,7 @@ export function sieveAll(
 ): SieveRun {
   const passed: Uint8Array[] = [];
   const controls: { opcode: number; payload: Uint8Array }[] = [];
-  const run = (stoppedBy: SieveStop | undefined, rest: readonly Uint8Array[]) => ({
+  const run = (stoppedBy: SieveRun["stoppedBy"], rest: readonly Uint8Array[]) => ({
     passed: Buffer.concat(passed),
     controls,
     stoppedBy,
@@ -36,8 +37,9 @@ export function sieveAll(
           sieve.accept();
           passed.push(step.bytes);
         }
-      } else if (step.kind === "stop") {
-        return run(step.why, [sieve.release(), chunk.subarray(step.next), ...chunks.slice(index + 1)]);
+      } else if (step.kind === "stop" || step.kind === "wait") {
+        const why = step.kind === "stop" ? step.why : step.kind;
+        return run(why, [sieve.release(), chunk.subarray(step.next), ...chunks.slice(index + 1)]);
       }
       at = step.next;
     }

@@ -61,3 +61,57 @@ test("who waits as told gets the rate exactly, however long it goes on", () => {
     { numRuns: 30 },
   );
 });
+
+test("who asks first takes what is there, and nothing where there is too little", () => {
+  const bucket = new TokenBucket(10, 5_000);
+  expect(bucket.tryTake(8, 5_000)).toBe(0);
+  expect(bucket.tryTake(3, 5_000)).toBe(100);
+  expect(bucket.tryTake(2, 5_000)).toBe(0);
+  expect(bucket.tryTake(1, 5_000)).toBe(100);
+  expect(bucket.tryTake(1, 5_099)).toBe(1);
+  expect(bucket.tryTake(1, 5_100)).toBe(0);
+  expect(bucket.tryTake(1, 5_100)).toBe(100);
+});
+
+test("who asks first waits for a debt of others as well", () => {
+  const bucket = new TokenBucket(10, 0);
+  bucket.take(15, 0);
+  expect(bucket.tryTake(1, 0)).toBe(600);
+  expect(bucket.tryTake(1, 600)).toBe(0);
+});
+
+test("who asks first gets no more than a second's worth after a silence, and nothing of a clock that goes back", () => {
+  const bucket = new TokenBucket(3, 1_000);
+  for (const nowMs of [1_000, 3_600_000]) {
+    for (let index = 0; index < 3; index += 1) expect(bucket.tryTake(1, nowMs)).toBe(0);
+    expect(bucket.tryTake(1, nowMs)).toBe(334);
+  }
+  expect(bucket.tryTake(1, 3_599_000)).toBe(334);
+  expect(bucket.tryTake(1, 3_600_000)).toBe(334);
+  expect(bucket.tryTake(1, 3_600_334)).toBe(0);
+});
+
+test("who asks when told gets it then and not a millisecond earlier, and never more than the rate", () => {
+  const rates = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 100_000 }));
+  const impatience = fc.array(fc.integer({ min: 0, max: 1_500 }), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(rates, impatience, fc.integer({ min: 0, max: 2 ** 41 }), (rate, pauses, startMs) => {
+      const bucket = new TokenBucket(rate, startMs);
+      let nowMs = startMs;
+      let taken = 0;
+      for (let turn = 0; turn < 500; turn += 1) {
+        const waitMs = bucket.tryTake(1, nowMs);
+        if (waitMs === 0) taken += 1;
+        else {
+          expect(bucket.tryTake(1, nowMs + waitMs - 1)).toBe(1);
+          expect(bucket.tryTake(1, nowMs + waitMs)).toBe(0);
+          nowMs += waitMs;
+          taken += 1;
+        }
+        expect(taken).toBeLessThanOrEqual(rate + ((nowMs - startMs) * rate) / 1_000);
+        if (turn % 40 === 0) nowMs += pauses[turn % pauses.length] ?? 0;
+      }
+    }),
+    { numRuns: 50 },
+  );
+});

@@ -22,7 +22,7 @@ export interface TunnelRelayOptions<Context> {
 
 /** TCP's own probes find a peer whose machine is gone, at no cost to the tunnel. */
 const TCP_KEEPALIVE_MS = 60_000;
-/** They are switched on when a tunnel has lived so long: eight system calls that a storm of handshakes can do without. */
+/** When a tunnel has lived so long it is settled: eight system calls and some objects that a storm of handshakes can do without. */
 const SETTLED_AFTER_MS = 5_000;
 
 class TunnelRelay<Context> implements Relay<Context> {
@@ -78,9 +78,9 @@ class TunnelRelay<Context> implements Relay<Context> {
     const bornBefore = this.#surroundings.now() - SETTLED_AFTER_MS;
     let areYoung = false;
     for (const tunnel of this.#tunnels) {
-      if (tunnel.isProbing) continue;
+      if (tunnel.isSettled) continue;
       if (tunnel.openedAtMs > bornBefore) areYoung = true;
-      else tunnel.probePeers(TCP_KEEPALIVE_MS);
+      else tunnel.settle(TCP_KEEPALIVE_MS);
     }
     if (areYoung) this.#settleLater();
   }

@@ -30,11 +30,11 @@ export class TunnelTimers {
   #lifetime: TimerHandle | undefined = undefined;
 
   /** Nothing runs before `start`. */
-  constructor(tunnel: Timed, policy: TunnelPolicy, options: TimerSurroundings & { readonly lot: number }) {
+  constructor(tunnel: Timed, policy: TunnelPolicy, around: TimerSurroundings, lot: number) {
     this.#tunnel = tunnel;
     this.#policy = policy;
-    this.#around = options;
-    this.#lot = options.lot;
+    this.#around = around;
+    this.#lot = lot;
   }
 
   start(): void {

@@ -3,17 +3,23 @@ import { createTunnelRelay, TimerWheel } from "./index.ts";
 import { type RelayFactory, relayContract } from "./relay.contract.ts";
 import { BINARY, frame, NO_LIMITS, NOTHING_NEGOTIATED, Stage, socketPair, until } from "./relay-stage.contract.ts";
 
+/** Of any stretch of time, at most. */
+const STEPS = 2_000;
+
 const reading =
   (from: "page" | "stream"): RelayFactory =>
-  ({ random, onEnd }) => {
+  ({ random, observer, onEnd }) => {
     const clock = { ms: 1_000_000 };
     const now = () => clock.ms;
     const wheel = new TimerWheel({ now });
     return {
-      relay: createTunnelRelay<string>({ wheel, now, random, reading: from, onEnd }),
+      relay: createTunnelRelay<string>({ wheel, now, random, reading: from, observer, onEnd }),
+      // In steps, as time goes: a timer may set another that is due within the same stretch.
       advance: (ms) => {
-        clock.ms += ms;
-        wheel.advance(clock.ms);
+        const step = Math.max(wheel.tickMs, ms / STEPS);
+        for (const end = clock.ms + ms; clock.ms < end; wheel.advance(clock.ms)) {
+          clock.ms = Math.min(clock.ms + step, end);
+        }
       },
       pendingTimers: () => wheel.size,
     };
@@ -96,4 +102,46 @@ test("sockets probe their peers once a tunnel has lived some seconds, and never 
   stage.advance(5_100);
   expect(lateProbe.mock.calls).toEqual([[true, 60_000]]);
   expect(stage.pendingTimers()).toBe(0);
+});
+
+test("whoever the budget does not let us read is not given up for its silence, and has its time again behind it", async () => {
+  const clock = { ms: 1_000_000 };
+  const now = () => clock.ms;
+  const wheel = new TimerWheel({ now });
+  const advance = (ms: number) => wheel.advance((clock.ms += ms));
+  const [clientFar, client] = await socketPair();
+  const [backendFar, backend] = await socketPair();
+  const holders: { hold(): void; release(): void }[] = [];
+  let asked = 0;
+  let ended = 0;
+  const relay = createTunnelRelay<string>({
+    wheel,
+    now,
+    random: () => 0,
+    budget: { note: (holder) => void holders.push(holder), forget: () => {} },
+    observer: { pingSent: () => (asked += 1), pingAnswered: () => {} },
+    onEnd: () => (ended += 1),
+  });
+  const early = new Uint8Array(0);
+  const current = { ...NO_LIMITS, pingMs: 30_000, pongTimeoutMs: 20_000 };
+  const sides = { client: { socket: client, early }, backend: { socket: backend, early } };
+  const tunnel = relay.join({ ...sides, policy: { current }, negotiated: NOTHING_NEGOTIATED, context: "" });
+  const message = frame("client", BINARY, Buffer.alloc(60_000));
+  for (let index = 0; index < 200; index += 1) clientFar.write(message);
+  await until(() => expect(holders.length).toBeGreaterThan(0));
+  backendFar.resume();
+  await until(() => expect(tunnel.stats.messagesUp).toBe(200));
+  for (let second = 0; second < 31; second += 1) advance(1_000);
+  await until(() => expect(asked).toBe(1));
+  holders[0]?.hold();
+  for (let round = 0; round < 5; round += 1) advance(20_000);
+  advance(10_000);
+  expect([relay.tunnels.has(tunnel), client.destroyed]).toEqual([true, false]);
+  holders[0]?.release();
+  advance(19_800);
+  expect(client.destroyed).toBe(false);
+  advance(400);
+  expect(client.destroyed).toBe(true);
+  tunnel.cut();
+  await until(() => expect(ended).toBe(1));
 });

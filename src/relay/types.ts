@@ -96,6 +96,8 @@ export interface TunnelEnd {
   readonly midFrame: boolean;
   /** Framing was lost (RFC 6455 5.2): from there on the tunnel was opaque and nothing could be injected. */
   readonly opaque: boolean;
+  /** A side did not end TCP in time after all had been said, so we did: what it had not read yet may be lost to it. */
+  readonly forced: boolean;
   /** What a client sent that no client may; undefined for nearly all. Nothing is counted behind a Close. */
   readonly clientFaults: FaultCount | undefined;
   readonly backendFaults: FaultCount | undefined;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ruleId, TableHolder, upstreamKey } from "./index.ts";
 import type { CompiledEntry, CompiledRule, MatchFacts, RuleId } from "./index.ts";
+import { QUIET_POLICY } from "./rule-policy.fixture.ts";
 
 function entry(route: string, idleMs = 0): CompiledEntry {
   return {
@@ -13,15 +14,7 @@ function entry(route: string, idleMs = 0): CompiledEntry {
       rewrite: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
-      policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 10_000,
-        responseHeadersMs: 60_000,
-        requestMs: 0,
-        idleMs,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 20,
-      },
+      policy: { ...QUIET_POLICY, idleMs },
     },
   };
 }

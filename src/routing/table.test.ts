@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { buildTable, canonicalPrefix, ruleId } from "./index.ts";
 import type { CompiledEntry, CompiledMatch, MatchFacts } from "./index.ts";
 import { readHeaders, readQuery } from "./request-view.ts";
+import { QUIET_POLICY } from "./rule-policy.fixture.ts";
 
 function entry(name: string, match: Partial<CompiledMatch>): CompiledEntry {
   return {
@@ -15,15 +16,7 @@ function entry(name: string, match: Partial<CompiledMatch>): CompiledEntry {
       rewrite: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
-      policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 10_000,
-        responseHeadersMs: 60_000,
-        requestMs: 0,
-        idleMs: 0,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 20,
-      },
+      policy: QUIET_POLICY,
     },
   };
 }

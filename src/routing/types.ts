@@ -45,7 +45,7 @@ export interface Rewrite {
   readonly host: string | undefined;
 }
 
-/** How requests and tunnels of a rule are treated. 0 = off. */
+/** How requests and tunnels of a rule are treated. 0 = off. What is for tunnels has the names it has in the relay. */
 export interface RulePolicy {
   readonly plainHTTP: "Forward" | "Reject";
   readonly handshakeMs: number;
@@ -54,6 +54,17 @@ export interface RulePolicy {
   readonly idleMs: number;
   readonly lifetimeMs: number;
   readonly lifetimeJitterPercent: number;
+  readonly pingMs: number;
+  readonly backendPingMs: number;
+  /** Never off. */
+  readonly pongTimeoutMs: number;
+  readonly strictness: "Observe" | "Enforce";
+  readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+  readonly messagesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly controlFramesPerSecond: number;
+  readonly onLimit: "Pause" | "Close";
 }
 
 export interface CompiledRule {

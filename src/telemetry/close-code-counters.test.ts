@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CLOSE_CODES, type EndCause } from "../relay/index.ts";
 import { CloseCodeCounters } from "./close-code-counters.ts";
 
 test.for([
@@ -18,12 +19,28 @@ test.for([
   { code: 65_535, label: "other" },
 ])("the code $code is counted as $label, on its side only", ({ code, label }) => {
   const codes = new CloseCodeCounters();
-  codes.ended({ codeToClient: code, codeToBackend: 1001 });
-  codes.ended({ codeToClient: code, codeToBackend: 1001 });
+  codes.ended({ cause: "idle", codeToClient: code, codeToBackend: 1001 });
+  codes.ended({ cause: "idle", codeToClient: code, codeToBackend: 1001 });
   expect(codes.collect()).toEqual([
-    [["client", label], 2],
-    [["backend", "1001"], 2],
+    [["client", label, "idle"], 2],
+    [["backend", "1001", "idle"], 2],
   ]);
+});
+
+test("one code for several causes is counted by cause, and every cause has its own counts", () => {
+  const codes = new CloseCodeCounters();
+  const causes = Object.keys(CLOSE_CODES) as EndCause[];
+  for (const [index, cause] of causes.entries()) {
+    for (let i = 0; i <= index; i++) codes.ended({ cause, codeToClient: 1015, codeToBackend: 9_999 });
+  }
+  const counted = new Map(codes.collect().map(([labels, count]) => [labels.join(" "), count]));
+  expect(counted).toEqual(
+    new Map([
+      ...causes.map((cause, index) => [`client 1015 ${cause}`, index + 1] as const),
+      ...causes.map((cause, index) => [`backend other ${cause}`, index + 1] as const),
+    ]),
+  );
+  expect(causes.length).toBeGreaterThan(12);
 });
 
 test("what never occurred is not shown", () => {

@@ -1,4 +1,5 @@
-import type { TunnelEnd } from "../relay/index.ts";
+import type { EndCause, TunnelEnd } from "../relay/index.ts";
+import { END_CAUSES } from "./end-causes.ts";
 import type { Sample } from "./exposition.ts";
 
 /** Those of RFC 6455, 7.4.1, are told apart. */
@@ -12,25 +13,36 @@ const LIBRARIES = LABELS.indexOf("3xxx");
 const PRIVATE = LABELS.indexOf("4xxx");
 const OTHER = LABELS.indexOf("other");
 
-/** Counts the last Close code that was sent to each side of a tunnel. Plain numbers: an event costs two additions. */
-export class CloseCodeCounters {
-  readonly #toClient = new Float64Array(LABELS.length);
-  readonly #toBackend = new Float64Array(LABELS.length);
+const CAUSES = Object.keys(END_CAUSES) as EndCause[];
+/** Where the counts of each cause begin. */
+const OFFSETS = Object.fromEntries(CAUSES.map((cause, index) => [cause, index * LABELS.length])) as Readonly<
+  Record<EndCause, number>
+>;
 
-  ended({ codeToClient, codeToBackend }: Pick<TunnelEnd, "codeToClient" | "codeToBackend">): void {
-    addOne(this.#toClient, codeToClient);
-    addOne(this.#toBackend, codeToBackend);
+type EndedWith = Pick<TunnelEnd, "cause" | "codeToClient" | "codeToBackend">;
+
+/**
+ * Counts the last Close code that was sent to each side of a tunnel, by what ended it. Plain numbers: an event costs a
+ * look-up and two additions.
+ */
+export class CloseCodeCounters {
+  readonly #toClient = new Float64Array(CAUSES.length * LABELS.length);
+  readonly #toBackend = new Float64Array(CAUSES.length * LABELS.length);
+
+  ended({ cause, codeToClient, codeToBackend }: EndedWith): void {
+    const offset = OFFSETS[cause];
+    addOne(this.#toClient, offset + slotOf(codeToClient));
+    addOne(this.#toBackend, offset + slotOf(codeToBackend));
   }
 
-  /** By side and code, those that occurred. */
+  /** By side, code and cause, those that occurred. */
   collect(): readonly Sample[] {
     return [...samplesOf("client", this.#toClient), ...samplesOf("backend", this.#toBackend)];
   }
 }
 
-function addOne(counts: Float64Array, code: number | undefined): void {
-  const slot = slotOf(code);
-  counts[slot] = (counts[slot] ?? 0) + 1;
+function addOne(counts: Float64Array, at: number): void {
+  counts[at] = (counts[at] ?? 0) + 1;
 }
 
 function slotOf(code: number | undefined): number {
@@ -41,5 +53,7 @@ function slotOf(code: number | undefined): number {
 }
 
 function samplesOf(side: string, counts: Float64Array): readonly Sample[] {
-  return LABELS.map((code, slot): Sample => [[side, code], counts[slot] ?? 0]).filter(([, count]) => count > 0);
+  return CAUSES.flatMap((cause) =>
+    LABELS.map((code, slot): Sample => [[side, code, cause], counts[OFFSETS[cause] + slot] ?? 0]),
+  ).filter(([, count]) => count > 0);
 }

@@ -16,7 +16,7 @@ const DEFINITION: MetricDefinition = {
 
 function textOf(histogram: DurationHistogram): string {
   const out = new Exposition(async () => {});
-  out.addHistogram(DEFINITION, histogram.collect());
+  out.addHistogram(DEFINITION, [[[], histogram.collect()]]);
   return out.text;
 }
 
@@ -50,4 +50,29 @@ test("the text is what prom-client writes of the same values, also of none", asy
       expect(textOf(ours)).toBe(await registry.metrics());
     }),
   );
+});
+
+test("series of several labels stand under one head, as prom-client writes them", async () => {
+  const registry = new Registry();
+  const { name, help } = DEFINITION;
+  const labels = ["side", "kind"];
+  const theirs = new Histogram({ name, help, labelNames: labels, buckets: BOUNDS, registers: [registry] });
+  const series = [
+    ["a", 'with "quotes"'],
+    ["b", ""],
+  ].map((values) => {
+    const ours = new DurationHistogram(BOUNDS);
+    for (const seconds of [0.5, 99]) {
+      ours.observe(seconds);
+      theirs.observe({ side: values[0] ?? "", kind: values[1] ?? "" }, seconds);
+    }
+    return [values, ours.collect()] as const;
+  });
+  const out = new Exposition(async () => {});
+  out.addHistogram({ ...DEFINITION, labels }, series);
+  const inOneOrder = (text: string): readonly string[] =>
+    text
+      .split("\n")
+      .map((line) => line.replace(/\{(.*)\}/, (_, set: string) => `{${set.split(",").toSorted().join(",")}}`));
+  expect(inOneOrder(out.text)).toEqual(inOneOrder(await registry.metrics()));
 });

@@ -5,6 +5,7 @@ import type { MetricDefinition } from "./metric-definitions.ts";
 const LINES_PER_TURN = 2_000;
 
 export type Sample = readonly [labels: readonly string[], value: number];
+export type HistogramSeries = readonly [labels: readonly string[], counts: HistogramCounts];
 
 /**
  * Writes families with thousands of series in the Prometheus text format, a slice per turn of the event loop, so that
@@ -37,12 +38,9 @@ export class Exposition {
     this.#text += text;
   }
 
-  /** Adds a histogram without labels; so few lines that they are written at once. */
-  addHistogram(definition: MetricDefinition, { bounds, atMost, sum }: HistogramCounts): void {
-    const { name } = definition;
-    let text = headOf(definition);
-    for (const [i, count] of atMost.entries()) text += `${name}_bucket{le="${bounds[i] ?? "+Inf"}"} ${count}\n`;
-    this.#text += `${text}${name}_sum ${sum}\n${name}_count ${atMost.at(-1) ?? 0}\n`;
+  /** Adds a histogram with one series for each set of labels; so few lines that they are written at once. */
+  addHistogram(definition: MetricDefinition, series: readonly HistogramSeries[]): void {
+    this.#text += headOf(definition) + series.map((one) => seriesText(definition, one)).join("");
   }
 
   /** Adds text that was written elsewhere. */
@@ -53,6 +51,15 @@ export class Exposition {
 
 function headOf({ name, help, type }: MetricDefinition): string {
   return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+}
+
+function seriesText({ name, labels }: MetricDefinition, [values, { bounds, atMost, sum }]: HistogramSeries): string {
+  const own = labelSet(labels, values);
+  const buckets = atMost.map((count, i) => {
+    const set = labelSet([...labels, "le"], [...values, `${bounds[i] ?? "+Inf"}`]);
+    return `${name}_bucket${set} ${count}\n`;
+  });
+  return `${buckets.join("")}${name}_sum${own} ${sum}\n${name}_count${own} ${atMost.at(-1) ?? 0}\n`;
 }
 
 function labelSet(labels: readonly string[], values: readonly string[]): string {

@@ -3,7 +3,15 @@ import type { UpstreamStats } from "../upstream/index.ts";
 import type { Exposition, Sample } from "./exposition.ts";
 import type { LoopDelay } from "./loop-delay.ts";
 import { METRICS } from "./metric-definitions.ts";
+import type { PingCounts } from "./ping-counters.ts";
 import type { RuleCounts } from "./rule-counters.ts";
+
+/** What the buffer budget says of itself. */
+export interface BufferCounts {
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+  readonly heldFlows: number;
+}
 
 /** Writes the families that are counted by rule. */
 export async function addRules(out: Exposition, rules: readonly RuleCounts[]): Promise<void> {
@@ -46,6 +54,20 @@ export async function addUpstreams(out: Exposition, upstreams: readonly Upstream
       [[upstream, "draining"], draining],
     ]),
   );
+}
+
+/** Writes what waits in buffers, and what may. */
+export async function addBuffers(out: Exposition, { usedBytes, limitBytes, heldFlows }: BufferCounts): Promise<void> {
+  await out.add(METRICS.bufferedBytes, [[[], usedBytes]]);
+  await out.add(METRICS.bufferBudget, [[[], limitBytes]]);
+  await out.add(METRICS.readersHeld, [[[], heldFlows]]);
+}
+
+/** Writes the families about our Pings. */
+export async function addPings(out: Exposition, { sent, answered, roundTrip }: PingCounts): Promise<void> {
+  await out.add(METRICS.pingsSent, sent);
+  await out.add(METRICS.pingsAnswered, answered);
+  out.addHistogram(METRICS.pingRoundTrip, roundTrip);
 }
 
 /** Writes how late the event loop was. */

@@ -1,3 +1,5 @@
+import { END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
+
 /** A metric as /metrics shows it and as docs/reference/metrics.md describes it. */
 export interface MetricDefinition {
   readonly name: string;
@@ -8,6 +10,9 @@ export interface MetricDefinition {
   /** Upper bounds of a histogram, in the unit of its name. */
   readonly buckets?: readonly number[];
 }
+
+const CAUSES = Object.keys(END_CAUSES).join(", ");
+const FAULTS = Object.keys(FRAME_FAULTS).join(", ");
 
 /** Every metric of ours; `process_*` and `nodejs_*` come from prom-client. */
 export const METRICS = {
@@ -26,7 +31,7 @@ export const METRICS = {
   tunnelsEnded: {
     name: "holdfast_tunnels_ended_total",
     type: "counter",
-    help: "Tunnels that ended, by rule and cause: client_close, backend_close (a Close frame of that side went through), client_lost, backend_lost (that side ended without one), idle, lifetime, proxy_shutdown, cut.",
+    help: `Tunnels that ended, by rule and cause: ${CAUSES}.`,
     labels: ["route", "rule", "cause"],
   },
   tunnelBytes: {
@@ -47,6 +52,12 @@ export const METRICS = {
     help: "Tunnels that ended inside a frame, so that no Close could be written to a side.",
     labels: [],
   },
+  tunnelsForced: {
+    name: "holdfast_tunnels_ended_forced_total",
+    type: "counter",
+    help: "Tunnels with a side that did not end TCP in time after all had been said, so that Holdfast did.",
+    labels: [],
+  },
   tunnelsOpaque: {
     name: "holdfast_tunnels_ended_opaque_total",
     type: "counter",
@@ -56,7 +67,7 @@ export const METRICS = {
   tunnelsAtFault: {
     name: "holdfast_tunnels_ended_at_fault_total",
     type: "counter",
-    help: "Tunnels in which a side broke RFC 6455 by its frames, by that side and what it did first. They are not closed for it.",
+    help: `Tunnels in which a side broke RFC 6455 by its frames, by that side and what it did first: ${FAULTS}. Where frames.strictness is Enforce they ended for it, with the cause protocol_error; else their frames passed.`,
     labels: ["side", "fault"],
   },
   tunnelDuration: {
@@ -69,8 +80,51 @@ export const METRICS = {
   closeCodesSent: {
     name: "holdfast_close_codes_sent_total",
     type: "counter",
-    help: "Last Close code sent to each side of a tunnel, passed on or ours, by side (client, backend) and code: 1000 to 1015 as they are, 3xxx, 4xxx, other, and none when no Close was sent.",
-    labels: ["side", "code"],
+    help: `Tunnels that ended, by the last Close code sent to each side, passed on or ours: by side (client, backend), code (1000 to 1015 as they are, 3xxx, 4xxx, other, and none when no Close was sent) and cause of the end: ${CAUSES}.`,
+    labels: ["side", "code", "cause"],
+  },
+  pingsSent: {
+    name: "holdfast_pings_sent_total",
+    type: "counter",
+    help: "Pings of ours that left, by the side they were for (client, backend).",
+    labels: ["side"],
+  },
+  pingsAnswered: {
+    name: "holdfast_pings_answered_total",
+    type: "counter",
+    help: "Pings of ours that were answered by their Pong, by side. A side that sends other bytes instead is alive too.",
+    labels: ["side"],
+  },
+  pingRoundTrip: {
+    name: "holdfast_ping_round_trip_seconds",
+    type: "histogram",
+    help: "From a Ping of ours that has left to its Pong, by side.",
+    labels: ["side"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  bufferedBytes: {
+    name: "holdfast_buffered_bytes",
+    type: "gauge",
+    help: "Memory that waits in all tunnels for a side that is slow to take what it is sent, as estimated when it was last looked at.",
+    labels: [],
+  },
+  bufferBudget: {
+    name: "holdfast_buffer_budget_bytes",
+    type: "gauge",
+    help: "How much of holdfast_buffered_bytes is allowed. Above it new handshakes are refused, and the fattest readers held.",
+    labels: [],
+  },
+  readersHeld: {
+    name: "holdfast_readers_held",
+    type: "gauge",
+    help: "Directions of tunnels that are not read from now, since the buffer budget is used up or they held too much of it.",
+    labels: [],
+  },
+  maxTunnels: {
+    name: "holdfast_max_tunnels",
+    type: "gauge",
+    help: "Tunnels that this process can hold at once; above it handshakes are refused. Absent where there is no such limit.",
+    labels: [],
   },
   handshakeDuration: {
     name: "holdfast_handshake_duration_seconds",

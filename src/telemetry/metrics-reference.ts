@@ -1,3 +1,5 @@
+import { CLOSE_CODES, type EndCause } from "../relay/index.ts";
+import { END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 
 /** The reference page of all metrics, in Markdown. */
@@ -6,6 +8,11 @@ export function metricsReference(): string {
     const labelCell = labels.length === 0 ? "–" : labels.map((label) => `\`${label}\``).join(", ");
     return `| \`${name}\` | ${type} | ${labelCell} | ${help.replaceAll("|", "\\|")} |`;
   });
+  const causes = Object.entries(END_CAUSES).map(([cause, meaning]) => {
+    const { toClient = "–", toBackend = "–" } = CLOSE_CODES[cause as EndCause];
+    return `| \`${cause}\` | ${meaning} | ${toClient} | ${toBackend} |`;
+  });
+  const faults = Object.entries(FRAME_FAULTS).map(([fault, meaning]) => `| \`${fault}\` | ${meaning} |`);
   return [
     "# Metrics",
     "",
@@ -18,6 +25,23 @@ export function metricsReference(): string {
     "| Name | Type | Labels | Meaning |",
     "|---|---|---|---|",
     ...rows,
+    "",
+    "## Causes of an end",
+    "",
+    "The label `cause`, and the field of that name in the log line of a tunnel's end; with the Close code that each side",
+    "is sent for it, unless it has said Close itself. –: none of ours.",
+    "",
+    "| Cause | Meaning | To the client | To the backend |",
+    "|---|---|---|---|",
+    ...causes,
+    "",
+    "## Faults",
+    "",
+    "The label `fault`, and `clientFault` or `backendFault` in the log line: what a side did first against RFC 6455.",
+    "",
+    "| Fault | Meaning |",
+    "|---|---|",
+    ...faults,
     "",
   ].join("\n");
 }

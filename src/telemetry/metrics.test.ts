@@ -1,6 +1,6 @@
 import { register as defaultRegister } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { TunnelEnd } from "../relay/index.ts";
+import { CLOSE_CODES, type TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 import { metricsReference } from "./metrics-reference.ts";
@@ -14,9 +14,11 @@ const END: TunnelEnd = {
   codeToClient: 1000,
   codeToBackend: 4401,
   midFrame: false,
+  forced: false,
   opaque: false,
   clientFaults: undefined,
   backendFaults: undefined,
+  roundTripMs: undefined,
   durationMs: 61_000,
   stats: { bytesUp: 10, bytesDown: 20, messagesUp: 1, messagesDown: 2 },
 };
@@ -87,8 +89,8 @@ test("a tunnel's life is counted by rule, cause, direction and code", async () =
       'holdfast_tunnel_bytes_total{route="apps/chat",rule="app",direction="up"} 10',
       'holdfast_tunnel_bytes_total{route="apps/chat",rule="app",direction="down"} 20',
       'holdfast_tunnel_messages_total{route="apps/chat",rule="app",direction="down"} 2',
-      'holdfast_close_codes_sent_total{side="client",code="1000"} 1',
-      'holdfast_close_codes_sent_total{side="backend",code="4xxx"} 1',
+      'holdfast_close_codes_sent_total{side="client",code="1000",cause="client_close"} 1',
+      'holdfast_close_codes_sent_total{side="backend",code="4xxx",cause="client_close"} 1',
       'holdfast_handshake_duration_seconds_bucket{le="0.025"} 1',
       'holdfast_handshake_duration_seconds_bucket{le="0.01"} 0',
       'holdfast_tunnel_duration_seconds_bucket{le="60"} 0',
@@ -101,21 +103,81 @@ test("a tunnel's life is counted by rule, cause, direction and code", async () =
 
 test("how a tunnel broke is counted, and stands in its line; a sound one says nothing of it", async () => {
   telemetry.tunnelEnded(CHAT, END);
-  const broken = { midFrame: true, opaque: true, clientFaults: { count: 3, first: "bad_mask" as const } };
+  const broken = { midFrame: true, forced: true, opaque: true, clientFaults: { count: 3, first: "bad_mask" as const } };
   telemetry.tunnelEnded(CHAT, { ...END, ...broken, backendFaults: { count: 1, first: "bad_close" } });
   telemetry.tunnelEnded(CHAT, { ...END, ...broken });
   expect(await samples()).toEqual(
     expect.arrayContaining([
       "holdfast_tunnels_ended_mid_frame_total 2",
+      "holdfast_tunnels_ended_forced_total 2",
       "holdfast_tunnels_ended_opaque_total 2",
       'holdfast_tunnels_ended_at_fault_total{side="client",fault="bad_mask"} 2',
       'holdfast_tunnels_ended_at_fault_total{side="backend",fault="bad_close"} 1',
     ]),
   );
   const told = lines.map(({ fields }) => Object.entries(fields).filter(([, value]) => value !== undefined).length);
-  expect(told[1]).toBe((told[0] ?? 0) + 6);
-  const said = { midFrame: true, opaque: true, clientFaults: 3, clientFault: "bad_mask" };
+  expect(told[1]).toBe((told[0] ?? 0) + 7);
+  const said = { midFrame: true, forced: true, opaque: true, clientFaults: 3, clientFault: "bad_mask" };
   expect(lines[1]?.fields).toMatchObject({ ...said, backendFaults: 1, backendFault: "bad_close" });
+});
+
+test("Pings, their Pongs and how long those took are counted by side", async () => {
+  const { relayObserver } = metrics;
+  for (let i = 0; i < 3; i++) relayObserver.pingSent("client");
+  relayObserver.pingSent("backend");
+  relayObserver.pingAnswered("client", 4);
+  relayObserver.pingAnswered("client", 40_000);
+  relayObserver.pingAnswered("backend", 1_500);
+  expect(await samples()).toEqual(
+    expect.arrayContaining([
+      'holdfast_pings_sent_total{side="client"} 3',
+      'holdfast_pings_sent_total{side="backend"} 1',
+      'holdfast_pings_answered_total{side="client"} 2',
+      'holdfast_pings_answered_total{side="backend"} 1',
+      'holdfast_ping_round_trip_seconds_bucket{side="client",le="0.0025"} 0',
+      'holdfast_ping_round_trip_seconds_bucket{side="client",le="0.005"} 1',
+      'holdfast_ping_round_trip_seconds_bucket{side="client",le="30"} 1',
+      'holdfast_ping_round_trip_seconds_bucket{side="client",le="+Inf"} 2',
+      'holdfast_ping_round_trip_seconds_sum{side="client"} 40.004',
+      'holdfast_ping_round_trip_seconds_count{side="client"} 2',
+      'holdfast_ping_round_trip_seconds_sum{side="backend"} 1.5',
+    ]),
+  );
+});
+
+test.for([
+  { roundTripMs: 0, told: 0 },
+  { roundTripMs: 0.04, told: 0 },
+  { roundTripMs: 12.3456, told: 12.3 },
+  { roundTripMs: 1_999.96, told: 2_000 },
+  { roundTripMs: undefined, told: undefined },
+])("a round trip of $roundTripMs ms stands as $told in the line of the end", ({ roundTripMs, told }) => {
+  telemetry.tunnelEnded(CHAT, { ...END, roundTripMs });
+  expect(lines[0]?.fields["roundTripMs"]).toBe(told);
+});
+
+test("what waits in buffers and what may is read at each scrape; who does not tell has no such series", async () => {
+  const budget = [METRICS.bufferedBytes, METRICS.bufferBudget, METRICS.readersHeld, METRICS.maxTunnels];
+  for (const { name } of budget) expect(await metrics.render()).not.toContain(name);
+  let usedBytes = 7;
+  const counts = { tunnels: () => [], upstreams: () => [], droppedLogLines: () => 0, openDescriptors: async () => 0 };
+  let maxTunnels: number | undefined = 31_900;
+  const buffers = () => ({ usedBytes, limitBytes: 1_000, heldFlows: 2 });
+  metrics.observe({ ...counts, buffers, maxTunnels: () => maxTunnels });
+  expect(await Promise.all(budget.map(samplesOf))).toEqual([
+    ["holdfast_buffered_bytes 7"],
+    ["holdfast_buffer_budget_bytes 1000"],
+    ["holdfast_readers_held 2"],
+    ["holdfast_max_tunnels 31900"],
+  ]);
+  usedBytes = 0;
+  maxTunnels = undefined;
+  expect(await Promise.all(budget.map(samplesOf))).toEqual([
+    ["holdfast_buffered_bytes 0"],
+    ["holdfast_buffer_budget_bytes 1000"],
+    ["holdfast_readers_held 2"],
+    [],
+  ]);
 });
 
 test("live tunnels are counted when they are looked at: open ones, their bytes and their messages", async () => {
@@ -188,8 +250,9 @@ test("peers cannot make series: close codes of their choice share a label", asyn
     telemetry.tunnelEnded(CHAT, { ...END, codeToClient: code, codeToBackend: undefined });
   }
   const codes = await samplesOf(METRICS.closeCodesSent);
+  // Those of one cause; the causes are ours and few.
   expect(codes.length).toBeLessThanOrEqual(20);
-  expect(codes).toContain('holdfast_close_codes_sent_total{side="backend",code="none"} 5000');
+  expect(codes).toContain('holdfast_close_codes_sent_total{side="backend",code="none",cause="client_close"} 5000');
 });
 
 test("one line tells a tunnel's end", () => {
@@ -269,6 +332,17 @@ test("every family is described once, and the reference page has them all", asyn
   expect(new Set(described).size).toBe(described.length);
   const page = metricsReference();
   for (const { name } of Object.values<MetricDefinition>(METRICS)) expect(page).toContain(`| \`${name}\` |`);
+});
+
+test("the help of what is counted by cause or fault names each, and the reference page says what they mean", () => {
+  const page = metricsReference();
+  for (const [cause, { toClient, toBackend }] of Object.entries(CLOSE_CODES)) {
+    for (const { help } of [METRICS.tunnelsEnded, METRICS.closeCodesSent]) expect(help).toContain(cause);
+    const codes = `${toClient ?? "–"} | ${toBackend ?? "–"} |`;
+    expect(page.split("\n").filter((row) => row.startsWith(`| \`${cause}\` |`) && row.endsWith(codes))).toHaveLength(1);
+  }
+  expect(METRICS.tunnelsAtFault.help).toContain("reserved_bits, reserved_opcode");
+  expect(page).toMatch(/^\| `reserved_bits` \| .*5\.2/m);
 });
 
 test("the age of what is known of a kind is counted up to the scrape, also when nobody tells of it any more", async () => {

@@ -1,12 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
-import type { FrameFault, TunnelEnd } from "../relay/index.ts";
+import type { FrameFault, RelayObserver, TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { CloseCodeCounters } from "./close-code-counters.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { Exposition, type Sample } from "./exposition.ts";
-import { addLoopDelay, addRules, addUpstreams } from "./live-families.ts";
+import { addBuffers, addLoopDelay, addPings, addRules, addUpstreams, type BufferCounts } from "./live-families.ts";
 import { LoopDelayMeter } from "./loop-delay.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
+import { PingCounters } from "./ping-counters.ts";
 import { type LiveTunnel, RuleCounters } from "./rule-counters.ts";
 
 /** What is read at a scrape instead of being counted at each event. */
@@ -14,6 +15,10 @@ export interface LiveCounts {
   tunnels(): Iterable<LiveTunnel>;
   upstreams(): Iterable<UpstreamStats>;
   droppedLogLines(): number;
+  /** What waits in all tunnels together, and how much may. */
+  buffers?(): BufferCounts;
+  /** Tunnels that this process can hold at once; undefined = as many as come. */
+  maxTunnels?(): number | undefined;
   /** Open file descriptors of the process; undefined where that cannot be known. */
   openDescriptors(): Promise<number | undefined>;
 }
@@ -38,6 +43,7 @@ const OPEN_DESCRIPTORS: MetricDefinition = {
  */
 export class Metrics {
   readonly rules = new RuleCounters();
+  readonly #pings = new PingCounters();
   readonly #closeCodes = new CloseCodeCounters();
   readonly #handshakeDuration = new DurationHistogram(METRICS.handshakeDuration.buckets);
   readonly #tunnelDuration = new DurationHistogram(METRICS.tunnelDuration.buckets);
@@ -61,7 +67,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     // prom-client lists /proc/self/fd synchronously: with 100,000 sockets that would stall every tunnel.
     this.#registry.removeSingleMetric(OPEN_DESCRIPTORS.name);
-    for (const definition of [METRICS.tunnelsMidFrame, METRICS.tunnelsOpaque]) this.#counter(definition);
+    for (const name of ["tunnelsMidFrame", "tunnelsForced", "tunnelsOpaque"] as const) this.#counter(METRICS[name]);
     for (const definition of [METRICS.logLinesSuppressed, METRICS.controlRestarts]) this.#counter(definition);
     for (const definition of [METRICS.tableGeneration, METRICS.sourceProblems]) this.#gauge(definition);
   }
@@ -90,6 +96,7 @@ export class Metrics {
     this.#tunnelDuration.observe(end.durationMs / 1000);
     this.#closeCodes.ended(end);
     if (end.midFrame) this.increment(METRICS.tunnelsMidFrame);
+    if (end.forced) this.increment(METRICS.tunnelsForced);
     if (end.opaque) this.increment(METRICS.tunnelsOpaque);
     if (end.clientFaults !== undefined) this.#atFault("client", end.clientFaults.first);
     if (end.backendFaults !== undefined) this.#atFault("backend", end.backendFaults.first);
@@ -97,6 +104,11 @@ export class Metrics {
 
   #atFault(side: "client" | "backend", fault: FrameFault): void {
     this.increment(METRICS.tunnelsAtFault, { side, fault });
+  }
+
+  /** Counts what a relay tells. */
+  get relayObserver(): RelayObserver {
+    return this.#pings;
   }
 
   built(buildMs: number): void {
@@ -136,20 +148,21 @@ export class Metrics {
     const out = new Exposition(this.#nextTurn);
     out.addText(await this.#registry.metrics());
     // All in one turn, some numbers for each rule and upstream: a tunnel that ends later is in none of the families.
-    out.addHistogram(METRICS.handshakeDuration, this.#handshakeDuration.collect());
-    out.addHistogram(METRICS.tunnelDuration, this.#tunnelDuration.collect());
-    out.addHistogram(METRICS.buildDuration, this.#buildDuration.collect());
+    out.addHistogram(METRICS.handshakeDuration, [[[], this.#handshakeDuration.collect()]]);
+    out.addHistogram(METRICS.tunnelDuration, [[[], this.#tunnelDuration.collect()]]);
+    out.addHistogram(METRICS.buildDuration, [[[], this.#buildDuration.collect()]]);
     const closeCodes = this.#closeCodes.collect();
+    const pings = this.#pings.collect();
     const rules = this.rules.collect(live?.tunnels() ?? []);
     const upstreams = [...(live?.upstreams() ?? [])];
     if (closeCodes.length > 0) await out.add(METRICS.closeCodesSent, closeCodes);
+    await addPings(out, pings);
     await addRules(out, rules);
     await addUpstreams(out, upstreams);
     await addLoopDelay(out, this.#loopDelay.read());
     await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
     if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());
-    const descriptors = await live?.openDescriptors();
-    if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
+    if (live !== undefined) await addProcess(out, live);
     return out.text;
   }
 
@@ -175,6 +188,16 @@ export class Metrics {
     }
     return gauge;
   }
+}
+
+/** What the process holds and may hold, as far as it is told. */
+async function addProcess(out: Exposition, live: LiveCounts): Promise<void> {
+  const buffers = live.buffers?.();
+  if (buffers !== undefined) await addBuffers(out, buffers);
+  const maxTunnels = live.maxTunnels?.();
+  if (maxTunnels !== undefined) await out.add(METRICS.maxTunnels, [[[], maxTunnels]]);
+  const descriptors = await live.openDescriptors();
+  if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
 }
 
 function configOf({ name, help, labels }: MetricDefinition): { name: string; help: string; labelNames: string[] } {

@@ -55,8 +55,10 @@ export class ProxyTelemetry implements ProxyObserver {
         cause: end.cause,
         codeToClient: end.codeToClient,
         codeToBackend: end.codeToBackend,
+        roundTripMs: end.roundTripMs === undefined ? undefined : Math.round(end.roundTripMs * 10) / 10,
         // Rare, and only then worth a field.
         midFrame: end.midFrame || undefined,
+        forced: end.forced || undefined,
         opaque: end.opaque || undefined,
         clientFaults: end.clientFaults?.count,
         clientFault: end.clientFaults?.first,

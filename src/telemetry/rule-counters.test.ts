@@ -8,9 +8,11 @@ const END: TunnelEnd = {
   codeToClient: 1000,
   codeToBackend: 1000,
   midFrame: false,
+  forced: false,
   opaque: false,
   clientFaults: undefined,
   backendFaults: undefined,
+  roundTripMs: undefined,
   durationMs: 1,
   stats: { bytesUp: 1, bytesDown: 2, messagesUp: 3, messagesDown: 4 },
 };

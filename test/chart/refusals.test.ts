@@ -30,6 +30,8 @@ const CASES: readonly { readonly name: string; readonly values: object; readonly
   },
   { name: "a time without a unit", values: { headerTimeout: "10" }, says: ["'/headerTimeout'"] },
   { name: "a time of nothing", values: { dnsInterval: "0s" }, says: ["'/dnsInterval'"] },
+  { name: "a budget that is no quantity", values: { bufferBudget: "64MB" }, says: ["'/bufferBudget'"] },
+  { name: "no tunnels at all", values: { maxTunnels: 0 }, says: ["'/maxTunnels'"] },
   { name: "a head beyond what the process takes", values: { maxHeadBytes: 2097152 }, says: ["'/maxHeadBytes'"] },
   { name: "root", values: { runAsUser: 0 }, says: ["'/runAsUser': minimum: got 0, want 1"] },
   { name: "an annotation that is no text", values: { podAnnotations: { a: true } }, says: ["'/podAnnotations/a'"] },

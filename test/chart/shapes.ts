@@ -68,6 +68,8 @@ export const SHAPES: readonly ChartShape[] = [
       log: { level: "debug" },
       headerTimeout: "1m30s",
       maxHeadBytes: 1048576,
+      bufferBudget: "1.5Gi",
+      maxTunnels: 100000,
       dnsInterval: "30s",
       extraArgs: ["--watch-silence=2m"],
       extraEnv: [{ name: "NODE_OPTIONS", value: "--max-old-space-size=600" }],

@@ -35,6 +35,8 @@ export const VALUE_CHANGES: Readonly<Record<string, object>> = {
   "log.level": { log: { level: "warn" } },
   headerTimeout: { headerTimeout: "5s" },
   maxHeadBytes: { maxHeadBytes: 1048576 },
+  bufferBudget: { bufferBudget: "64Mi" },
+  maxTunnels: { maxTunnels: 20000 },
   dnsInterval: { dnsInterval: "1m" },
   extraArgs: { extraArgs: ["--watch-silence=2m"] },
   extraEnv: { extraEnv: [{ name: "TZ", value: "UTC" }] },

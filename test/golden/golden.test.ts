@@ -81,7 +81,9 @@ function meaningOf(snapshot: ClusterSnapshot, options: GraphOptions): object {
 
 function summaryOf({ match, rule }: CompiledEntry): object {
   const { policy, rewrite } = rule;
-  const { plainHTTP, ...numbers } = policy;
+  const { plainHTTP, ...others } = policy;
+  // 0 = off, of every number.
+  const inForce = Object.entries(others).filter(([, value]) => value !== 0);
   return {
     match: [
       `${match.path.type} ${match.path.value}`,
@@ -95,7 +97,7 @@ function summaryOf({ match, rule }: CompiledEntry): object {
     ...(rewrite?.host && { rewriteHost: rewrite.host }),
     ...(rule.requestHeaders && { requestHeaders: editsText(rule.requestHeaders) }),
     ...(rule.responseHeaders && { responseHeaders: editsText(rule.responseHeaders) }),
-    policy: [plainHTTP, ...Object.entries(numbers).map(([name, value]) => `${name} ${value}`)].join(", "),
+    policy: [plainHTTP, ...inForce.map(([name, value]) => `${name} ${value}`)].join(", "),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RouteCase } from "./cases/build.ts";
+import { FRAME_CASES } from "./cases/frames.ts";
 import { HEADER_CASES } from "./cases/headers.ts";
 import { CLASS_CASES, HOSTNAME_CASES } from "./cases/hostnames.ts";
 import { MATCH_CASES } from "./cases/matches.ts";
@@ -20,6 +21,7 @@ export const ROUTE_CASES: readonly RouteCase[] = [
   ...REWRITE_CASES,
   ...HEADER_CASES,
   ...TIME_CASES,
+  ...FRAME_CASES,
 ];
 
 export { FOLDER_CASES } from "./cases/folder.ts";

@@ -118,6 +118,14 @@ function typedSelf(schema: OpenApiSchema): Environment {
 }
 
 describe("every CEL rule", () => {
+  test.for(RULES.filter(({ schema }) => schema.default !== undefined))(
+    "holds of the default of $path as it is written, before the fields of it get theirs: $rule",
+    ({ rule, schema }) => {
+      const self = new Environment().registerVariable("self", "dyn").parse(rule);
+      expect(self({ self: schema.default })).toBe(true);
+    },
+  );
+
   test.for(RULES)("compiles against the types of $path: $rule", ({ schema, rule }) => {
     expect(typedSelf(schema).check(rule)).toEqual({ valid: true, type: "bool" });
   });

@@ -62,6 +62,8 @@ lifecycle:
   (printf "--max-head-bytes=%d" (int64 .Values.maxHeadBytes))
   (printf "--dns-interval=%s" .Values.dnsInterval)
 ) -}}
+{{- with .Values.bufferBudget }}{{ $args = append $args (printf "--buffer-budget=%s" .) }}{{ end -}}
+{{- with .Values.maxTunnels }}{{ $args = append $args (printf "--max-tunnels=%d" (int64 .)) }}{{ end -}}
 {{- concat $args .Values.extraArgs | toYaml -}}
 {{- end }}
 

@@ -24,6 +24,9 @@ const PLACES: readonly DurationPlace[] = [
   { name: "timeouts.responseHeaders", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
   { name: "timeouts.request", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
   { name: "timeouts.idle", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
+  { name: "keepalive.ping", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
+  { name: "keepalive.timeout", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
+  { name: "keepalive.backendPing", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
   { name: "lifetime.max", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
 ];
 
@@ -55,6 +58,7 @@ export const TIME_CASES: readonly RouteCase[] = [
   ...PLACES.flatMap(casesOf),
   accepts("a rule without timeouts", withRule({})),
   accepts("empty timeouts", withRule({ timeouts: {} })),
+  accepts("an empty keepalive", withRule({ keepalive: {} })),
   accepts("a lifetime without jitter", jitter(0)),
   accepts("a lifetime with all of it jitter", jitter(100)),
   refuses("a negative jitter", jitter(-1), shape("spec.rules[0].lifetime.jitterPercent", "must be at least 0")),

@@ -1,0 +1,22 @@
+import type { RulePolicy } from "./types.ts";
+
+/** For tests to which it does not matter, or that change one thing of it: deadlines of handshakes, all else off. */
+export const QUIET_POLICY: RulePolicy = {
+  plainHTTP: "Forward",
+  handshakeMs: 10_000,
+  responseHeadersMs: 60_000,
+  requestMs: 0,
+  idleMs: 0,
+  lifetimeMs: 0,
+  lifetimeJitterPercent: 0,
+  pingMs: 0,
+  backendPingMs: 0,
+  pongTimeoutMs: 20_000,
+  strictness: "Observe",
+  maxMessageBytes: 0,
+  maxFragments: 0,
+  messagesPerSecond: 0,
+  bytesPerSecond: 0,
+  controlFramesPerSecond: 0,
+  onLimit: "Close",
+};
