@@ -45,7 +45,7 @@ export class PingCounter implements RelayObserver {
     await delay(GLANCE_MS);
     const [sent, answered, beganAtMs, cpu] = [this.#sent, this.#answered, performance.now(), process.cpuUsage()];
     const passedMs = (): number => performance.now() - beganAtMs;
-
+    this.#aheadMs += leapMs;
     begin();
     while (passedMs() < leastMs || (this.#answered - answered < answers && passedMs() < PATIENCE_MS))
       await delay(GLANCE_MS);
