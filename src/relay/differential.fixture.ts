@@ -17,14 +17,20 @@ export function speak(from: From, shape: Partial<FrameShape>, isForeign = false)
   return { bytes: frame(shape, isForeign ? otherSide(from) : from), shape: full, isForeign };
 }
 
-/** Mostly lawful; some have a frame in them that may be anything. */
+/** Yes, once in so many times. */
+const seldom = (times: number) =>
+  fc.oneof({ weight: 1, arbitrary: fc.constant(true) }, { weight: times - 1, arbitrary: fc.constant(false) });
+
+/** Fragmented messages and control frames, some with a Close at the end, some with a frame that may be anything. */
 export function conversationsOf(from: From): fc.Arbitrary<Spoken[]> {
-  const planted = fc.option(fc.tuple(anything, fc.nat({ max: 9 }), fc.nat()), { freq: 1, nil: undefined });
-  return fc.tuple(lawfulConversations, planted).map(([frames, plant]) => {
-    const all = frames.map((shape) => speak(from, shape));
-    if (plant === undefined) return all;
-    const [shape, lot, at] = plant;
-    return all.toSpliced(at % (all.length + 1), 0, speak(from, shape, lot === 0));
+  const lots = fc.record({ isClosed: seldom(4), isPlanted: seldom(6), isForeign: seldom(10) });
+  return fc.tuple(lawfulConversations, anything, fc.nat(), lots).map(([frames, planted, at, lot]) => {
+    const all = frames.filter(({ opcode }) => opcode !== 8 || lot.isClosed).map((shape) => speak(from, shape));
+    if (!lot.isPlanted) return all;
+    // What is behind a Close nobody promises anything about.
+    const place = at % (all.at(-1)?.shape.opcode === 8 ? all.length : all.length + 1);
+    const behind = planted.opcode === 8 ? [] : all.slice(place);
+    return [...all.slice(0, place), speak(from, planted, lot.isForeign), ...behind];
   });
 }
 

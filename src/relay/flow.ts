@@ -5,6 +5,8 @@ import { FrameTracker } from "./frame-tracker.ts";
 import { PacedPipe, type PacedPipeEnds, type PacedPipeSurroundings } from "./paced-pipe.ts";
 import type { FramePolicy } from "./types.ts";
 
+const NOTHING_LEFT: readonly Uint8Array[] = [];
+
 export interface FlowEnds extends PacedPipeEnds {
   readonly from: "client" | "backend";
 }
@@ -199,6 +201,7 @@ export class Flow extends PacedPipe implements EndingHost, GateHost {
   }
 
   finished(): void {
+    this.#pushIntoEnding(this.#takeGateAway());
     this.#owner.flowFinished();
   }
 
@@ -231,10 +234,12 @@ export class Flow extends PacedPipe implements EndingHost, GateHost {
     if (this.#gate?.isIdle === true) this.#gate = undefined;
   }
 
-  /** What it held belongs to the source's bytes. */
+  /** The flow ends: nobody makes it rest any more. What the gate held belongs to the source's bytes. */
   #takeGateAway(): readonly Uint8Array[] {
-    const left = this.#gate?.close() ?? [];
+    const left = this.#gate?.close() ?? NOTHING_LEFT;
     this.#gate = undefined;
+    this.goOnForRate();
+    this.release();
     return left;
   }
 

@@ -5,6 +5,8 @@ import type { RelayObserver } from "./types.ts";
 
 /** Tunnels that were opened together are not asked together: each asks up to this share of the silence earlier. */
 const EARLIER_SHARE = 0.1;
+/** Those that a changed policy finds overdue are asked over this share of the silence. */
+const OVERDUE_SPREAD_SHARE = 0.2;
 /**
  * A Ping that has left us may still wait in the kernels behind other bytes for a slow peer: so many per second are
  * thought to be the slowest that lives, and no more than this lies there.
@@ -13,7 +15,7 @@ const SLOWEST_BYTES_PER_SECOND = 64 * 1024;
 const MOST_BYTES_UNDER_WAY = 8 * 1024 * 1024;
 
 /** One direction of the tunnel, as far as keepalive uses it. */
-export interface KeepaliveFlow {
+interface KeepaliveFlow {
   readonly isOpen: boolean;
   readonly isOpaque: boolean;
   readonly tracker: { readonly hasClose: boolean; readonly hasUnansweredPing: boolean };
@@ -88,7 +90,8 @@ export class Keepalive implements PongWatch {
     if (silenceMs === this.#silenceMs && timeoutMs === this.#timeoutMs) return;
     this.#silenceMs = silenceMs;
     this.#timeoutMs = timeoutMs;
-    this.#watch();
+    // A changed policy may find thousands silent for too long: one turn of the event loop shall not ask them all.
+    this.#watch(silenceMs * OVERDUE_SPREAD_SHARE * this.#lot);
   }
 
   /** For good. */
@@ -114,7 +117,7 @@ export class Keepalive implements PongWatch {
   }
 
   /** Waits for the peer's next silence. */
-  #watch(): void {
+  #watch(whenOverdueMs = 0): void {
     this.#around.wheel.cancel(this.#timer);
     if (this.#silenceMs === 0) return;
     const { hears, speaks } = this.#line;
@@ -122,7 +125,8 @@ export class Keepalive implements PongWatch {
       this.#knownBytes = hears.heardBytes;
       this.#spokenBytes = speaks.heardBytes;
     }
-    this.#arm(this.#leftOfSilenceMs(), () => this.#check());
+    const leftMs = this.#leftOfSilenceMs();
+    this.#arm(leftMs > 0 ? leftMs : whenOverdueMs, () => this.#check());
   }
 
   /** Of the silence after which the peer is asked. */

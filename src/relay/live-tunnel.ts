@@ -4,13 +4,14 @@ import { Flow } from "./flow.ts";
 import { LINGER_MS } from "./flow-ending.ts";
 import type { FlowStop } from "./flow-gate.ts";
 import type { FlowOwner } from "./flow-owner.ts";
-import { faultCount } from "./frame-faults.ts";
-import { Keepalive, type KeepaliveSurroundings } from "./keepalive.ts";
+import type { KeepaliveLine, KeepaliveSurroundings } from "./keepalive.ts";
 import type { Backlogs } from "./paced-pipe.ts";
 import type { ReadPage } from "./read-page.ts";
 import type { RosterMember } from "./roster.ts";
 import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
 import type { TimerHandle } from "./timer-wheel.ts";
+import { endOf, type Flows, statsOf } from "./tunnel-end.ts";
+import { TunnelKeepalive } from "./tunnel-keepalive.ts";
 import { TunnelTimers } from "./tunnel-timers.ts";
 import type { EndCause, Join, PlannedCause, PolicyRef, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
 
@@ -19,9 +20,6 @@ const HALF_OPEN_MS = 30_000;
 /** After both our FINs the peers have so long to close TCP, and longer while bytes still wait for a slow one. */
 const SETTLE_MS = 5_000;
 const SETTLE_SLOW_MS = 30_000;
-
-/** A first Ping so late, up to a tenth less, comes after the tunnel is settled in any case. */
-const LATE_PING_MS = 15_000;
 
 /** What every tunnel of a relay shares. */
 export interface TunnelSurroundings<Context> extends KeepaliveSurroundings {
@@ -52,8 +50,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   /** How much of every jitter this tunnel gets, 0 to 1. */
   readonly #lot: number;
   #timers: TunnelTimers | undefined = undefined;
-  #clientKeepalive: Keepalive | undefined = undefined;
-  #backendKeepalive: Keepalive | undefined = undefined;
+  #keepalive: TunnelKeepalive | undefined = undefined;
   #cause: EndCause | undefined = undefined;
   /** We end it for what a side sent: that its framing is lost as well is no news. */
   #isStopped = false;
@@ -90,8 +87,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     if (clientEarly.length > 0) this.#up.push(clientEarly);
     if (backendEarly.length > 0) this.#down.push(backendEarly);
     if (this.#cause === undefined) {
-      if (isTimed(this.#policy)) this.#needTimers().start();
-      if (isAskedSoon(this.#policy)) this.#setKeepalive();
+      if (TunnelTimers.has(this.#policy)) this.#needTimers().start();
+      if (TunnelKeepalive.isSoon(this.#policy)) this.#followKeepalive();
     }
     this.#up.startReading();
     this.#down.startReading();
@@ -103,12 +100,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 
   get stats(): TunnelStats {
-    return {
-      bytesUp: this.#up.bytes,
-      bytesDown: this.#down.bytes,
-      messagesUp: this.#up.tracker.messages,
-      messagesDown: this.#down.tracker.messages,
-    };
+    return statsOf(this.#flows);
   }
 
   get lastActiveAtMs(): number {
@@ -146,7 +138,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     this.isSettled = true;
     this.#client.socket.setKeepAlive(true, tcpKeepaliveMs);
     this.#backend.socket.setKeepAlive(true, tcpKeepaliveMs);
-    if (this.#cause === undefined) this.#setKeepalive();
+    if (this.#cause === undefined) this.#followKeepalive();
   }
 
   /** Follows its policy if that is another than before. */
@@ -154,8 +146,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     if (this.#policyRef.current === this.#policy) return;
     this.#policy = this.#policyRef.current;
     if (this.#cause !== undefined) return;
-    if (this.#timers !== undefined || isTimed(this.#policy)) this.#needTimers().follow(this.#policy);
-    this.#setKeepalive();
+    if (this.#timers !== undefined || TunnelTimers.has(this.#policy)) this.#needTimers().follow(this.#policy);
+    this.#followKeepalive();
     this.#up.setPolicy(this.#policy);
     this.#down.setPolicy(this.#policy);
   }
@@ -249,17 +241,18 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     return this.#timers;
   }
 
-  #setKeepalive(): void {
-    const { pingMs, backendPingMs, pongTimeoutMs } = this.#policy;
-    if (pingMs > 0) this.#clientKeepalive ??= this.#keepaliveOf(this.#client, "client");
-    if (backendPingMs > 0) this.#backendKeepalive ??= this.#keepaliveOf(this.#backend, "backend");
-    this.#clientKeepalive?.set(pingMs, pongTimeoutMs);
-    this.#backendKeepalive?.set(backendPingMs, pongTimeoutMs);
+  #followKeepalive(): void {
+    this.#keepalive ??= new TunnelKeepalive(
+      { client: this.#lineTo(this.#client), backend: this.#lineTo(this.#backend) },
+      this.#lot,
+      this.#surroundings,
+    );
+    this.#keepalive.follow(this.#policy);
   }
 
-  #keepaliveOf(seat: Seat, side: "client" | "backend"): Keepalive {
-    const line = { side, hears: seat.reads, speaks: seat.writes, onDead: () => this.#peerDead(seat) };
-    return new Keepalive(line, this.#lot, this.#surroundings);
+  #lineTo(seat: Seat): KeepaliveLine {
+    const { reads, writes } = seat;
+    return { side: reads.from, hears: reads, speaks: writes, onDead: () => this.#peerDead(seat) };
   }
 
   /** It is silent, and does not answer. */
@@ -289,8 +282,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   #begin(cause: EndCause): void {
     this.#cause ??= cause;
     this.#timers?.stop();
-    this.#clientKeepalive?.stop();
-    this.#backendKeepalive?.stop();
+    this.#keepalive?.stop();
   }
 
   /** A socket that ended or closed before it came to us has no event left to say so. */
@@ -314,31 +306,21 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     this.#surroundings.wheel.cancel(this.#settleTimer);
     this.#up.leave();
     this.#down.leave();
-    const cause = this.#cause ?? "cut";
-    this.#surroundings.onEnd(this, {
-      by: cause.startsWith("client") ? "client" : cause.startsWith("backend") ? "backend" : "holdfast",
-      cause,
-      codeToClient: this.#down.closeCode,
-      codeToBackend: this.#up.closeCode,
-      midFrame: this.#up.isMidFrame || this.#down.isMidFrame,
-      forced: this.#isForced,
-      opaque: !this.#isStopped && (this.#up.tracker.isOpaque || this.#down.tracker.isOpaque),
-      clientFaults: faultCount(this.#up.tracker),
-      backendFaults: faultCount(this.#down.tracker),
-      roundTripMs: this.#clientKeepalive?.roundTripMs,
-      durationMs: this.#surroundings.now() - this.openedAtMs,
-      stats: this.stats,
-    });
+    this.#surroundings.onEnd(
+      this,
+      endOf(this.#flows, {
+        cause: this.#cause ?? "cut",
+        forced: this.#isForced,
+        opaque: !this.#isStopped && (this.#up.tracker.isOpaque || this.#down.tracker.isOpaque),
+        roundTripMs: this.#keepalive?.roundTripMs,
+        durationMs: this.#surroundings.now() - this.openedAtMs,
+      }),
+    );
   }
-}
 
-function isTimed({ idleMs, lifetimeMs }: TunnelPolicy): boolean {
-  return idleMs > 0 || lifetimeMs > 0;
-}
-
-/** It may have to be asked before it is settled. */
-function isAskedSoon({ pingMs, backendPingMs }: TunnelPolicy): boolean {
-  return (pingMs > 0 && pingMs < LATE_PING_MS) || (backendPingMs > 0 && backendPingMs < LATE_PING_MS);
+  get #flows(): Flows {
+    return { up: this.#up, down: this.#down };
+  }
 }
 
 /** It has told its end to whoever listened before. */

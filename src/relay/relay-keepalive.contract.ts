@@ -314,6 +314,27 @@ export function keepaliveContract(factory: stageKit.RelayFactory): void {
     });
   });
 
+  test("a policy that finds many silent for too long asks them spread over a fifth of the silence", async () => {
+    const lots: number[] = [];
+    const stage = new Stage(factory, () => lots.shift() ?? 0);
+    lots.push(0, 0.5, 0.99);
+    const joined = [await stage.join(), await stage.join(), await stage.join()];
+    stage.advance(100_000);
+    for (const { policy } of joined) policy.current = { ...stageKit.NO_LIMITS, ...PINGED };
+    stage.relay.policiesChanged();
+    const asked = (): number[] => joined.map(({ client }) => pingsTo(client).length);
+    for (const expected of [
+      [1, 0, 0],
+      [1, 1, 0],
+      [1, 1, 1],
+    ]) {
+      stage.advance(LATENESS_MS);
+      await until(() => expect(asked()).toEqual(expected));
+      stage.advance(2_900);
+    }
+    for (const { tunnel } of joined) tunnel.cut();
+  });
+
   test("whoever counts is told of each Ping and each answer", async () => {
     const told: unknown[] = [];
     const stage = new Stage(factory, () => 0, {

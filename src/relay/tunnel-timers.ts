@@ -37,6 +37,11 @@ export class TunnelTimers {
     this.#lot = lot;
   }
 
+  /** Whether a policy has anything to time. */
+  static has({ idleMs, lifetimeMs }: TunnelPolicy): boolean {
+    return idleMs > 0 || lifetimeMs > 0;
+  }
+
   start(): void {
     this.#armIdle();
     this.#armLifetime();
