@@ -12,6 +12,8 @@ import { lacks, missingTools } from "../test/cluster/fixtures/cluster-tools.ts";
 import { whyNoNamespace } from "../test/cluster/fixtures/network-namespace.ts";
 import { whyNoImages } from "../test/cluster/images/image.ts";
 import { findChromium } from "../test/integration/fixtures/chromium-path.ts";
+import { buildGoClient } from "../test/integration/fixtures/go-client.ts";
+import { pythonLibrary } from "../test/integration/fixtures/python-client.ts";
 
 const CLUSTER = join(import.meta.dirname, "../test/cluster");
 
@@ -32,6 +34,7 @@ const PACKAGES: readonly DebianPackage[] = [
   { name: "openssl", isMissing: lacksCommand("openssl") },
   { name: "buildah", isMissing: lacksCommand("buildah") },
   { name: "mmdebstrap", isMissing: lacksCommand("mmdebstrap") },
+  { name: "python3-websockets", isMissing: () => pythonLibrary().missing !== undefined },
 ];
 
 function installPackages(): void {
@@ -51,6 +54,10 @@ function runs(script: string, ...args: readonly string[]): boolean {
 /** What cannot be had, with what to do, and which tests are skipped for it. */
 function* shortcomings(): Generator<string> {
   if (findChromium() === undefined) yield "no chromium: set CHROMIUM to its path or install it (browser tests)";
+  const noPython = pythonLibrary().missing;
+  if (noPython !== undefined) yield `${noPython} (tests of close codes seen by Python)`;
+  const noGoClient = buildGoClient();
+  if (noGoClient !== undefined) yield `${noGoClient} (tests of close codes seen by Go)`;
   const noNamespace = whyNoNamespace();
   if (noNamespace !== undefined) yield `no network namespace: ${noNamespace} (cluster tests)`;
   if (lacksCommand("openssl")()) yield "no openssl: install it (cluster tests)";

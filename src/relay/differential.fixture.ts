@@ -72,22 +72,27 @@ export interface Verdict {
 
 /** The plain reading of what users are told, frame by frame. */
 export function judge(frames: readonly Spoken[], policy: FramePolicy): Verdict {
-  const { strictness, maxMessageBytes, maxFragments } = policy;
   let [isInMessage, size, fragments] = [false, 0, 0];
   for (const [at, one] of frames.entries()) {
-    const stop = (code: Verdict["code"]): Verdict => ({ forbiddenAt: at, code, lastWordAt: at });
     const isLost = losesFraming(one, isInMessage);
-    if (strictness === "Enforce" && (isLost || isFaulty(one))) return stop(1_002);
+    const isForbidden = policy.strictness === "Enforce" && (isLost || isFaulty(one));
+    if (isForbidden) return { forbiddenAt: at, code: 1_002, lastWordAt: at };
     if (isLost || one.shape.opcode === 8) return { forbiddenAt: Infinity, code: undefined, lastWordAt: at };
     if (isControl(one.shape)) continue;
     size += sizeOf(one.shape);
     fragments += 1;
-    if (maxMessageBytes > 0 && size > maxMessageBytes) return stop(1_009);
-    if (maxFragments > 0 && fragments > maxFragments) return stop(1_008);
+    const code = limitCode(size, fragments, policy);
+    if (code !== undefined) return { forbiddenAt: at, code, lastWordAt: at };
     isInMessage = !one.shape.isFinal;
     if (!isInMessage) [size, fragments] = [0, 0];
   }
   return { forbiddenAt: Infinity, code: undefined, lastWordAt: Infinity };
+}
+
+function limitCode(size: number, fragments: number, policy: FramePolicy): Verdict["code"] {
+  const { maxMessageBytes, maxFragments } = policy;
+  if (maxMessageBytes > 0 && size > maxMessageBytes) return 1_009;
+  return maxFragments > 0 && fragments > maxFragments ? 1_008 : undefined;
 }
 
 interface Own {

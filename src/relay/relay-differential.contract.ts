@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { conversationsOf, Explainer, judge, speak, type Spoken, type Verdict } from "./differential.fixture.ts";
+import { conversationsOf, type Explainer, speak, type Spoken } from "./differential.fixture.ts";
 import type { From } from "./frames.fixture.ts";
 import type { TunnelEnd, TunnelPolicy } from "./index.ts";
 import * as stageKit from "./relay-stage.contract.ts";
+import { Talker } from "./talker.fixture.ts";
 
-const { NO_LIMITS, PONG, Stage } = stageKit;
+const { NO_LIMITS, Stage } = stageKit;
 
 /** One of them takes a few seconds in all. */
 const RUNS = 60;
@@ -66,60 +67,7 @@ const moves: fc.Arbitrary<Move[]> = fc.array(
 /** A turn of the event loop, so that what was sent arrives. */
 const turn = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
-/** One peer: what it has to say and how far it has come, and what the other one hears of it. */
-class Talker {
-  readonly peer: stageKit.Peer;
-  readonly from: From;
-  readonly spoken: readonly Spoken[];
-  readonly verdict: Verdict;
-  readonly heard: Explainer;
-  /** With its answers to our Pings. */
-  readonly #script: Spoken[];
-  #frame = 0;
-  #offset = 0;
-  #answered = 0;
-
-  constructor(
-    peers: readonly [stageKit.Peer, stageKit.Peer],
-    from: From,
-    spoken: readonly Spoken[],
-    policy: TunnelPolicy,
-  ) {
-    this.peer = peers[0];
-    this.from = from;
-    this.spoken = spoken;
-    this.#script = [...spoken];
-    this.verdict = judge(spoken, policy);
-    const heard = new Explainer(spoken, from);
-    this.heard = heard;
-    peers[1].socket.on("data", (chunk: Buffer) => heard.take(chunk));
-  }
-
-  say(bytes: number): void {
-    const parts: Buffer[] = [];
-    for (let left = bytes; left > 0 && this.#frame < this.#script.length; ) {
-      const { bytes: whole } = this.#script[this.#frame] as Spoken;
-      const part = whole.subarray(this.#offset, this.#offset + left);
-      parts.push(part);
-      left -= part.length;
-      this.#offset += part.length;
-      if (this.#offset < whole.length) break;
-      this.#frame += 1;
-      this.#offset = 0;
-    }
-    if (parts.length > 0 && !this.peer.socket.destroyed) this.peer.say(...parts);
-  }
-
-  /** Answers Pings of ours behind the frame under way, as long as somebody can tell where that is. */
-  answer(pings: readonly Buffer[]): void {
-    const at = this.#frame + (this.#offset > 0 ? 1 : 0);
-    const lastWord = this.spoken[this.verdict.lastWordAt];
-    if (lastWord !== undefined && this.#script.indexOf(lastWord) < at) return;
-    const answers = pings.slice(this.#answered).map((payload) => speak(this.from, { opcode: PONG, payload }));
-    this.#script.splice(at, 0, ...answers);
-    this.#answered = pings.length;
-  }
-}
+type Scripts = readonly [client: readonly Spoken[], backend: readonly Spoken[]];
 
 interface Played {
   readonly end: TunnelEnd;
@@ -134,71 +82,84 @@ async function play(
   scripts: Scripts,
   script: readonly Move[],
 ): Promise<Played> {
-  const joined = await stage.join({ policy });
-  const talkers = {
-    client: new Talker([joined.client, joined.backend], "client", scripts[0], policy),
-    backend: new Talker([joined.backend, joined.client], "backend", scripts[1], policy),
-  };
-  const both = [talkers.client, talkers.backend];
-  const heardBy = ({ from }: Talker): Explainer => talkers[from === "client" ? "backend" : "client"].heard;
+  const { client: near, backend: far } = await stage.join({ policy });
+  const client = new Talker([near, far], "client", scripts[0], policy);
+  const backend = new Talker([far, near], "backend", scripts[1], policy);
+  const sides = { client: { talker: client, hears: backend.heard }, backend: { talker: backend, hears: client.heard } };
   for (const move of script) {
-    if (move.do === "say") talkers[move.side].say(move.bytes);
-    else if (move.do === "answer") talkers[move.side].answer(heardBy(talkers[move.side]).pings);
-    else if (move.do === "wait") stage.advance(move.ms);
-    else talkers[move.side].peer.socket[move.do]();
+    if (move.do === "wait") stage.advance(move.ms);
+    else act(sides[move.side], move);
     await turn();
   }
-  for (const { peer } of both) peer.socket.resume();
+  for (const { peer } of [client, backend]) peer.socket.resume();
   let bytes = -1;
   for (let round = 0; round < 3_000 && stage.ends.length === 0; round += 1) {
-    for (const talker of both) {
-      talker.answer(heardBy(talker).pings);
+    for (const { talker, hears } of [sides.client, sides.backend]) {
+      talker.answer(hears.pings);
       talker.say(Infinity);
     }
     stage.advance(round % 2 === 0 ? 50 : 500);
     await turn();
     const before = bytes;
-    bytes = joined.client.bytesReceived + joined.backend.bytesReceived;
-    // It is over for a peer that has all, or that has heard the last of it.
-    const isOver = both.every((talker) => {
-      const heard = heardBy(talker);
-      return talker.peer.hasEnded || heard.close !== undefined || heard.hasAll || heard.riddle !== undefined;
-    });
+    bytes = near.bytesReceived + far.bytesReceived;
+    const isOver = before === bytes && isServed(sides.client) && isServed(sides.backend);
     // A backend that went first would be a lost one.
-    if (isOver && before === bytes) joined.client.socket.end();
-    if (joined.backend.hasEnded) joined.backend.socket.end();
+    if (isOver) near.socket.end();
+    if (far.hasEnded) far.socket.end();
   }
-  return { end: await stage.end(), ...talkers };
+  return { end: await stage.end(), client, backend };
+}
+
+interface Side {
+  readonly talker: Talker;
+  readonly hears: Explainer;
+}
+
+function act({ talker, hears }: Side, move: Exclude<Move, { do: "wait" }>): void {
+  if (move.do === "say") talker.say(move.bytes);
+  else if (move.do === "answer") talker.answer(hears.pings);
+  else talker.peer.socket[move.do]();
+}
+
+/** It has all, or has heard the last of it. */
+function isServed({ talker, hears }: Side): boolean {
+  return talker.peer.hasEnded || hears.close !== undefined || hears.hasAll || hears.riddle !== undefined;
 }
 
 /** The frame that ended the tunnel was this one's. */
 const isStopped = ({ verdict, heard }: Talker): boolean => heard.frames === verdict.forbiddenAt && heard.cutBytes === 0;
 
-function check({ end, client, backend }: Played): void {
+function check(played: Played): void {
+  const { end, client, backend } = played;
   const isDead = end.cause === "client_dead" || end.cause === "backend_dead";
-  for (const [talker, other] of [
-    [client, backend],
-    [backend, client],
-  ] as const) {
-    const { heard, verdict } = talker;
-    expect(heard.riddle).toBeUndefined();
-    // Nothing would have been said to a dead peer, and where the framing is lost there are no frames to cut.
-    if (heard.cutBytes > 0 && heard.frames < verdict.lastWordAt && !isDead) expect(end.midFrame).toBe(true);
-    // The message under way when the other's fault ends the tunnel passes to its end, whatever is in it.
-    if (isStopped(other)) continue;
-    expect(heard.strayPongs).toBe(0);
-    expect(heard.frames).toBeLessThanOrEqual(verdict.forbiddenAt);
-    if (heard.frames === verdict.forbiddenAt) expect(heard.cutBytes).toBe(0);
-    expect(heard.putInAt).toBeLessThanOrEqual(verdict.lastWordAt);
-  }
+  expect([client.heard.riddle, backend.heard.riddle]).toEqual([undefined, undefined]);
   // Who was not waited for any longer may have lost what was on its way.
-  if (isDead || end.forced) return;
+  if (end.forced) return;
+  // Nothing would have been said to a dead peer: whether a frame was cut there is no news.
+  if (!isDead) expect(end.midFrame || ![client, backend].some(isCut)).toBe(true);
+  // The message under way when the other's fault ends the tunnel passes to its end, whatever is in it.
+  if (!isStopped(backend)) checkBounds(client);
+  if (!isStopped(client)) checkBounds(backend);
+  if (!isDead) checkEnd(played);
+}
+
+/** Between two frames no more comes; where the framing is lost there are none. */
+const isCut = ({ heard, verdict }: Talker): boolean => heard.cutBytes > 0 && heard.frames < verdict.lastWordAt;
+
+/** Nothing of what is forbidden passes, no Pong to us, and nothing of ours where it must not be. */
+function checkBounds({ heard, verdict }: Talker): void {
+  expect(heard.strayPongs).toBe(0);
+  expect(heard.frames).toBeLessThanOrEqual(verdict.forbiddenAt);
+  if (heard.frames === verdict.forbiddenAt) expect(heard.cutBytes).toBe(0);
+  expect(heard.putInAt).toBeLessThanOrEqual(verdict.lastWordAt);
+}
+
+/** All passes that is not forbidden, and who is stopped hears why. */
+function checkEnd({ end, client, backend }: Played): void {
   const both = [client, backend];
   if (both.every(({ verdict }) => verdict.forbiddenAt === Infinity)) {
-    expect(both.map(({ heard }) => [heard.hasAll, heard.close])).toEqual([
-      [true, undefined],
-      [true, undefined],
-    ]);
+    const whole = { hasAll: true, close: undefined };
+    expect(both.map(({ heard: { hasAll, close } }) => ({ hasAll, close }))).toEqual([whole, whole]);
     const sums = both.map(({ spoken }) => spoken.reduce((sum, { bytes }) => sum + bytes.length, 0));
     expect([end.stats.bytesUp, end.stats.bytesDown]).toEqual(sums);
   } else {
@@ -207,8 +168,6 @@ function check({ end, client, backend }: Played): void {
     if (end.by === "holdfast") expect(stopped.some(({ heard, verdict }) => heard.close === verdict.code)).toBe(true);
   }
 }
-
-type Scripts = readonly [client: readonly Spoken[], backend: readonly Spoken[]];
 
 /** Random conversations: what comes out is what went in, but for what users are told. */
 export function differentialContract(factory: stageKit.RelayFactory): void {
