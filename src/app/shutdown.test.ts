@@ -11,6 +11,7 @@ class World {
   stoppedAtMs: number | undefined;
   openRequests = 0;
   readonly tunnels = new Set<ClosableTunnel>();
+  readonly hurriedAt: { readonly id: string; readonly atMs: number }[] = [];
   readonly closedAt: { readonly id: string; readonly atMs: number }[] = [];
   readonly cut = new AbortController();
   readonly #events: { readonly atMs: number; readonly run: () => void }[] = [];
@@ -20,7 +21,10 @@ class World {
   }
 
   /** `lingerMs`: how long it takes from the close to the end; Infinity = a peer that never answers. */
-  tunnel(id: string, options: { readonly lastActiveAtMs?: number; readonly lingerMs?: number } = {}): ClosableTunnel {
+  tunnel(
+    id: string,
+    options: { readonly lastActiveAtMs?: number; readonly lingerMs?: number; readonly hurriedMs?: number } = {},
+  ): ClosableTunnel {
     let isClosing = false;
     const tunnel: ClosableTunnel = {
       lastActiveAtMs: options.lastActiveAtMs ?? 0,
@@ -29,6 +33,10 @@ class World {
         isClosing = true;
         this.closedAt.push({ id, atMs: this.nowMs });
         this.at(this.nowMs + (options.lingerMs ?? 0), () => this.tunnels.delete(tunnel));
+      },
+      hurry: () => {
+        this.hurriedAt.push({ id, atMs: this.nowMs });
+        this.at(this.nowMs + (options.hurriedMs ?? Infinity), () => this.tunnels.delete(tunnel));
       },
     };
     this.tunnels.add(tunnel);
@@ -107,7 +115,16 @@ test("who does not leave is left over shortly after the deadline", async () => {
   const world = new World();
   world.tunnel("deaf", { lingerMs: Number.POSITIVE_INFINITY });
   expect(await world.drain()).toEqual({ leftTunnels: 1, leftRequests: 0 });
-  expect(world.nowMs).toBe(12_000);
+  expect(world.nowMs).toBe(14_000);
+});
+
+test("who still waits for the end of a frame is hurried two seconds after the deadline, once, and then has two more", async () => {
+  const world = new World();
+  world.tunnel("quick", { lingerMs: 100 });
+  world.tunnel("stuck", { lingerMs: Number.POSITIVE_INFINITY, hurriedMs: 1_500 });
+  expect(await world.drain()).toEqual({ leftTunnels: 0, leftRequests: 0 });
+  expect(world.hurriedAt).toEqual([{ id: "stuck", atMs: 12_000 }]);
+  expect(world.nowMs).toBe(13_500);
 });
 
 test.for([500, 3_000, 7_000, 11_000])("a second signal after %i ms ends the waiting at once", async (atMs) => {

@@ -6,13 +6,16 @@ import { closesDue, idlestFirst } from "./shutdown-schedule.ts";
 
 /** How often it is looked whether something is due or done. */
 const STEP_MS = 20;
+/** After the deadline, tunnels that still wait for the end of a frame are hurried. */
+const HURRY_AFTER_MS = 2_000;
 /** After the deadline, how long closing handshakes may still take. */
-const LAST_WORDS_MS = 2_000;
+const LAST_WORDS_MS = 4_000;
 
 /** The part of a tunnel that its planned end needs. */
 export interface ClosableTunnel {
   readonly lastActiveAtMs: number;
   close(cause: "proxy_shutdown"): void;
+  hurry(): void;
 }
 
 /** What is to be shut down. */
@@ -67,6 +70,9 @@ export async function drain(options: ShutdownOptions): Promise<ShutdownResult> {
   const spreadAtMs = plan.deadlineMs - plan.spreadMs;
   await until(options, () => isEmpty(target) || elapsed() >= spreadAtMs);
   if (!isEmpty(target)) await closeSpread(options, elapsed);
+  await until(options, () => isEmpty(target) || elapsed() >= plan.deadlineMs + HURRY_AFTER_MS);
+  // Whoever sends more than its peer takes has been told, but its answer lies behind what we do not read.
+  if (!options.cut.aborted) for (const tunnel of target.tunnels) tunnel.hurry();
   await until(options, () => isEmpty(target) || elapsed() >= plan.deadlineMs + LAST_WORDS_MS);
   const left = { leftTunnels: target.tunnels.size, leftRequests: target.openRequests };
   if (isEmpty(target)) log.info({ afterMs: Math.round(elapsed()) }, "shutdown complete");

@@ -113,9 +113,22 @@ export class FlowEnding {
     this.finish();
   }
 
-  passFin(): void {
+  passFin(code: number | undefined): void {
     if (this.isSeeking) this.tell(this.#plannedCode);
-    else if (this.#state === "open") this.#finishWhereItStands();
+    else if (this.#state === "open") this.tell(code);
+  }
+
+  /** What waits for a boundary waits no longer. */
+  hurry(): void {
+    if (!this.isSeeking) return;
+    if (this.#flow.tracker.isAtFrameBoundary) this.tell(this.#plannedCode);
+    else this.#finishWhereItStands();
+  }
+
+  /** The sockets are gone. */
+  cut(): void {
+    if (this.isTold) this.finish();
+    else if (!this.isFinished) this.#finishWhereItStands();
   }
 
   finish(): void {

@@ -178,14 +178,26 @@ export class Flow extends PacedPipe implements EndingHost, GateHost {
     this.#pushIntoEnding(left);
   }
 
-  /** The source has sent all it will; the sink learns it by FIN, with `planned` words first if an end waits for them. */
-  passFin(): void {
+  /** The source has sent all it will; the sink learns it by FIN, with a Close before it: what an end waits to say, or this. */
+  passFin(code: number | undefined): void {
     for (const bytes of this.#takeGateAway()) {
       this.tracker.track(bytes);
       this.forward(bytes);
     }
     if (this.tracker.hasClose && !this.#isCloseNoted) this.#noteClose();
-    this.#needEnding().passFin();
+    this.#needEnding().passFin(code);
+  }
+
+  /** A planned end that still waits for a boundary takes what there is. */
+  hurry(): void {
+    this.#ending?.hurry();
+  }
+
+  /** Both sockets are about to be destroyed, with what still waits in them. */
+  cut(): void {
+    if (this.sink.writableLength > 0 && !this.sink.destroyed) this.closeCode = undefined;
+    this.#takeGateAway();
+    this.#needEnding().cut();
   }
 
   /** FIN to the sink, nothing after it; the source is read and discarded from here on. */

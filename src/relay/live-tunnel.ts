@@ -126,8 +126,11 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   cut(): void {
     this.#begin("cut");
     this.#destroyBoth();
-    this.#up.finish();
-    this.#down.finish();
+  }
+
+  hurry(): void {
+    this.#up.hurry();
+    this.#down.hurry();
   }
 
   /**
@@ -207,11 +210,12 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   sourceEnded(seat: Seat): void {
     if (seat.reads.isSourceDone) return;
     seat.reads.isSourceDone = true;
-    // A client may close its half and still listen; a backend that goes without Close is lost.
+    // A client may close its half and still listen, if the backend still speaks; a backend that goes so is lost.
     const isBackendLost = this.#cause === undefined && seat.reads.from === "backend";
+    const isClientLost = this.#cause === undefined && !isBackendLost;
     if (this.#cause === undefined) this.#begin(isBackendLost ? "backend_lost" : "client_lost");
     if (isBackendLost) this.#tellOfLoss(seat, "backend_lost");
-    else seat.reads.passFin();
+    else seat.reads.passFin(isClientLost ? CLOSE_CODES.client_lost.toBackend : undefined);
     if (seat.writes.isTold) seat.writes.finish();
     else seat.writes.limit(seat.writes.tracker.hasClose ? LINGER_MS : HALF_OPEN_MS);
   }
@@ -232,7 +236,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
       const cause = seat.reads.from === "client" ? "client_lost" : "backend_lost";
       this.#begin(cause);
       this.#tellOfLoss(seat, cause);
-    } else if (isNews) seat.reads.passFin();
+    } else if (isNews) seat.reads.passFin(undefined);
     if (this.#socketsOpen === 0) this.#end();
   }
 
@@ -292,6 +296,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 
   #destroyBoth(): void {
+    this.#up.cut();
+    this.#down.cut();
     this.#client.socket.destroy();
     this.#backend.socket.destroy();
   }

@@ -223,25 +223,55 @@ export function peerEndsContract(factory: stageKit.RelayFactory): void {
       expect(await stage.end()).toMatchObject({ cause: "client_lost", codeToBackend: undefined, midFrame: true });
     });
 
-    test("by FIN: FIN is passed on, and the other half goes on until it is done", async () => {
+    test("by FIN: the backend is told 1001, then FIN, and the other half goes on until it is done", async () => {
       const stage = new Stage(factory);
       const { client, backend } = await stage.join();
       client.socket.end(frame("client", TEXT, HELLO));
+      await until(() => expect(backend.closeCodes).toEqual([1_001]));
+      expect(framesIn(backend.received).map(({ opcode, isMasked }) => [opcode, isMasked])).toEqual([
+        [TEXT, true],
+        [CLOSE, true],
+      ]);
+      // Its Close is waited for before the FIN, as after every Close of ours.
+      stage.advance(4_900);
+      expect(backend.hasEnded).toBe(false);
+      stage.advance(200);
       await until(() => expect(backend.hasEnded).toBe(true));
-      expect(backend.closeCodes).toEqual([]);
-      stage.advance(29_000);
+      stage.advance(23_900);
       backend.socket.end(Buffer.concat([frame("backend", TEXT, HELLO), frame("backend", CLOSE, closePayload(1_000))]));
       await until(() => expect(client.hasEnded).toBe(true));
       expect(framesIn(client.received)).toHaveLength(2);
       const end = await stage.end();
-      expect(end).toMatchObject({ cause: "client_lost", codeToClient: 1_000, codeToBackend: undefined });
+      expect(end).toMatchObject({ cause: "client_lost", codeToClient: 1_000, codeToBackend: 1_001, midFrame: false });
+    });
+
+    test("by FIN inside a frame: FIN alone is passed on", async () => {
+      const stage = new Stage(factory);
+      const { client, backend } = await stage.join();
+      client.socket.end(frameHead("client", BINARY, 500));
+      await until(() => expect(backend.hasEnded).toBe(true));
+      expect(backend.received).toEqual(frameHead("client", BINARY, 500));
+      backend.socket.end();
+      expect(await stage.end()).toMatchObject({ cause: "client_lost", codeToBackend: undefined, midFrame: true });
+    });
+
+    test("by FIN behind a Close of the backend that it did not answer: FIN alone is passed on", async () => {
+      const stage = new Stage(factory);
+      const { client, backend } = await stage.join();
+      backend.say(frame("backend", CLOSE, closePayload(4_000)));
+      await until(() => expect(client.closeCodes).toEqual([4_000]));
+      client.socket.end();
+      await until(() => expect(backend.hasEnded).toBe(true));
+      expect(backend.bytesReceived).toBe(0);
+      backend.socket.end();
+      expect(await stage.end()).toMatchObject({ cause: "backend_close", codeToBackend: undefined });
     });
 
     test("by FIN: the other half is ended after 30 s", async () => {
       const stage = new Stage(factory);
       const { client, backend } = await stage.join();
       client.socket.end();
-      await until(() => expect(backend.hasEnded).toBe(true));
+      await until(() => expect(backend.closeCodes).toEqual([1_001]));
       stage.advance(29_900);
       backend.say(frame("backend", TEXT, HELLO));
       await until(() => expect(client.bytesReceived).toBe(7));

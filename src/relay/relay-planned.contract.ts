@@ -305,6 +305,82 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
     });
   });
 
+  describe("a planned end that is hurried", () => {
+    test("cuts the frame that its receiver does not take, and reads the sender's answer to our Close", async () => {
+      const stage = new Stage(factory);
+      const { client, backend, tunnel, near } = await stage.join({ pauseBackend: true });
+      const big = frame("client", BINARY, Buffer.alloc(2 ** 20));
+      for (let index = 0; index < 32; index += 1) client.socket.write(big);
+      await until(() => expect(near[1]?.writableLength).toBeGreaterThan(0));
+      tunnel.close("proxy_shutdown");
+      await until(() => expect(client.closeCodes).toEqual([1_012]));
+      client.socket.end(frame("client", CLOSE, closePayload(1_012)));
+      stage.advance(1_000);
+      expect(client.hasEnded).toBe(false);
+      tunnel.hurry();
+      await until(() => expect([client.hasEnded, client.isClosed, client.error]).toEqual([true, true, undefined]));
+      backend.socket.resume();
+      await until(() => expect(backend.hasEnded).toBe(true));
+      backend.socket.end();
+      expect(await stage.end()).toMatchObject({
+        cause: "proxy_shutdown",
+        codeToClient: 1_012,
+        codeToBackend: undefined,
+        midFrame: true,
+      });
+    });
+
+    test("takes a frame boundary inside a message", async () => {
+      const stage = new Stage(factory);
+      const { client, backend, tunnel } = await stage.join();
+      client.say(fragment("client", TEXT, HELLO));
+      await until(() => expect(backend.bytesReceived).toBe(11));
+      tunnel.close("proxy_shutdown");
+      await until(() => expect(client.closeCodes).toEqual([1_012]));
+      expect(backend.bytesReceived).toBe(11);
+      tunnel.hurry();
+      await until(() => expect(backend.closeCodes).toEqual([1_001]));
+      finishOrderly(client, "client");
+      finishOrderly(backend, "backend");
+      expect(await stage.end()).toMatchObject({ cause: "proxy_shutdown", midFrame: false });
+    });
+
+    test("that nobody has planned is none", async () => {
+      const stage = new Stage(factory);
+      const { client, backend, tunnel } = await stage.join();
+      client.say(fragment("client", TEXT, HELLO));
+      await until(() => expect(backend.bytesReceived).toBe(11));
+      tunnel.hurry();
+      client.say(frame("client", CONTINUATION, HELLO));
+      await until(() => expect(backend.bytesReceived).toBe(22));
+      tunnel.cut();
+    });
+  });
+
+  test("a cut inside a frame is told as one, and a Close that was still waiting to leave as none", async () => {
+    const stage = new Stage(factory);
+    const { client, backend, tunnel, near } = await stage.join();
+    client.socket.pause();
+    backend.say(frameHead("backend", BINARY, 64 * 2 ** 20), Buffer.alloc(2 ** 20));
+    client.say(frame("client", TEXT, HELLO));
+    await until(() => expect(tunnel.stats.bytesDown).toBeGreaterThan(100_000));
+    tunnel.cut();
+    expect(await stage.end()).toMatchObject({ cause: "cut", midFrame: true });
+
+    const slow = await stage.join();
+    slow.client.socket.pause();
+    for (let index = 0; index < 32; index += 1) slow.backend.say(frame("backend", BINARY, Buffer.alloc(2 ** 20)));
+    await until(() => expect(slow.near[0]?.writableLength).toBeGreaterThan(0));
+    slow.backend.socket.end();
+    await until(() => expect(slow.near[1]?.readableFlowing).toBe(false));
+    slow.tunnel.close("proxy_shutdown");
+    slow.tunnel.hurry();
+    slow.tunnel.cut();
+    await until(() => expect(stage.ends).toHaveLength(2));
+    expect(stage.ends[1]).toMatchObject({ cause: "proxy_shutdown", codeToClient: undefined });
+    expect(near).toHaveLength(2);
+  });
+
   test("cut destroys both sockets at once", async () => {
     const stage = new Stage(factory);
     const { client, backend, tunnel, near } = await stage.join();

@@ -117,6 +117,8 @@ export interface Tunnel<Context> {
   readonly stats: TunnelStats;
   /** Ends the tunnel with a Close to both sides at the next boundary; the first cause stays. */
   close(cause: PlannedCause): void;
+  /** A planned end that still waits for a boundary waits no longer: a frame that is not whole is cut. */
+  hurry(): void;
   /** Destroys both sockets at once. */
   cut(): void;
 }
