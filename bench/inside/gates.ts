@@ -1,5 +1,6 @@
 // Not by the room's door: a gate stands inside a flow, and a flow needs sockets, whose cost would hide it.
-import { FlowGate, type GateHost, wantsGate } from "../../src/relay/flow-gate.ts";
+import { FlowGate, wantsGate } from "../../src/relay/flow-gate.ts";
+import type { GateHost } from "../../src/relay/gate-host.ts";
 import { FrameTracker, TimerWheel } from "../../src/relay/index.ts";
 import type { FramePolicy } from "../../src/relay/types.ts";
 import { entryOf } from "./entries.ts";

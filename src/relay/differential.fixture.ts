@@ -10,7 +10,7 @@ export interface Spoken {
   readonly isForeign: boolean;
 }
 
-export const otherSide = (from: From): From => (from === "client" ? "backend" : "client");
+const otherSide = (from: From): From => (from === "client" ? "backend" : "client");
 
 export function speak(from: From, shape: Partial<FrameShape>, isForeign = false): Spoken {
   const full = { opcode: 2, isFinal: true, reserved: 0, payload: new Uint8Array(0), lengthBytes: undefined, ...shape };

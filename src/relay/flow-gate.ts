@@ -1,43 +1,11 @@
 import { FlowRates, type RatedKind } from "./flow-rates.ts";
-import { FrameSieve, type SieveStep, type SieveStop } from "./frame-sieve.ts";
-import type { FrameTracker } from "./frame-tracker.ts";
-import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
+import { FrameSieve, type SieveStep } from "./frame-sieve.ts";
+import { type FlowStop, type GateHost, type PongWatch, writeOwn } from "./gate-host.ts";
+import type { TimerHandle } from "./timer-wheel.ts";
 import type { FramePolicy } from "./types.ts";
 
 const PONG = 10;
 const NOTHING = new Uint8Array(0);
-
-export type FlowStop = SieveStop | "rate_limit";
-
-/** Waits for the Pong to a Ping of ours. */
-export interface PongWatch {
-  /** Our Ping is not answered yet. */
-  readonly isWaiting: boolean;
-  /** True if this Pong answers a Ping of ours, and is for nobody else. @param payload Unmasked. */
-  take(payload: Uint8Array): boolean;
-}
-
-interface Sink {
-  write(frame: Uint8Array, onFlushed: (error?: Error | null) => void): boolean;
-}
-
-/** The flow that a gate stands in. */
-export interface GateHost {
-  readonly from: "client" | "backend";
-  readonly wheel: TimerWheel;
-  readonly tracker: FrameTracker;
-  readonly sink: Sink;
-  forward(chunk: Uint8Array): void;
-  /** So many bytes of the source were for us. */
-  swallowed(size: number): void;
-  /** Stop and go on reading the source. */
-  holdForRate(): void;
-  goOnForRate(): void;
-  /** What had waited for its time has gone on. */
-  passedLater(): void;
-  /** The policy forbids what comes next. Ends the flow, which closes this gate. */
-  stopped(why: FlowStop): void;
-}
 
 interface Injection {
   readonly frame: Uint8Array;
@@ -257,13 +225,6 @@ export class FlowGate {
     this.#waitMs = this.#rates?.begin(kind, this.#host.wheel.nowMs) ?? 0;
     return this.#waitMs === 0;
   }
-}
-
-/** Writes a frame of ours; `onFlushed` when it has left, never if it does not. */
-export function writeOwn(sink: Sink, frame: Uint8Array, onFlushed: () => void): void {
-  sink.write(frame, (error) => {
-    if (error === undefined || error === null) onFlushed();
-  });
 }
 
 function sievePolicy({ strictness, maxMessageBytes, maxFragments }: FramePolicy) {

@@ -1,4 +1,4 @@
-import type { FlowStop } from "./flow-gate.ts";
+import type { FlowStop } from "./gate-host.ts";
 
 /** What a flow needs from the tunnel it belongs to. */
 export interface FlowOwner<Flow> {

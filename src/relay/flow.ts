@@ -1,5 +1,6 @@
 import { FlowEnding, type EndingHost } from "./flow-ending.ts";
-import { FlowGate, type FlowStop, type GateHost, type PongWatch, wantsGate, writeOwn } from "./flow-gate.ts";
+import { FlowGate, wantsGate } from "./flow-gate.ts";
+import { type FlowStop, type GateHost, type PongWatch, writeOwn } from "./gate-host.ts";
 import type { FlowOwner } from "./flow-owner.ts";
 import { FrameTracker } from "./frame-tracker.ts";
 import { PacedPipe, type PacedPipeEnds, type PacedPipeSurroundings } from "./paced-pipe.ts";

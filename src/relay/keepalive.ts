@@ -1,5 +1,5 @@
 import { encodePing } from "./control-frames.ts";
-import type { PongWatch } from "./flow-gate.ts";
+import type { PongWatch } from "./gate-host.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
 import type { RelayObserver } from "./types.ts";
 

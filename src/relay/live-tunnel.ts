@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
 import { Flow } from "./flow.ts";
 import { LINGER_MS } from "./flow-ending.ts";
-import type { FlowStop } from "./flow-gate.ts";
+import type { FlowStop } from "./gate-host.ts";
 import type { FlowOwner } from "./flow-owner.ts";
 import type { KeepaliveLine, KeepaliveSurroundings } from "./keepalive.ts";
 import type { Backlogs } from "./paced-pipe.ts";
