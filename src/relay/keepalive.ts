@@ -66,12 +66,13 @@ export class Keepalive implements PongWatch {
   #silenceMs = 0;
   #timeoutMs = 0;
   #timer: TimerHandle | undefined = undefined;
+  /** Of our Pings, which carry their number; and the number of the last one that was answered. */
   #count = 0;
+  #answeredCount = 0;
   /** When our last Ping left; undefined while it waits, and when it has been answered. */
   #leftAtMs: number | undefined = undefined;
   /** A Ping of ours waits to leave. */
   #isLeaving = false;
-  isWaiting = false;
   /** When the peer was last known to live: what had been heard of it, and written to it, by then. */
   #knownBytes = 0;
   #spokenBytes = 0;
@@ -103,13 +104,19 @@ export class Keepalive implements PongWatch {
   take(payload: Uint8Array): boolean {
     if (payload.length !== 8) return false;
     const words = new DataView(payload.buffer, payload.byteOffset, 8);
-    if (words.getUint32(0) !== this.#around.tag) return false;
-    if (words.getUint32(4) === this.#count) this.#answered();
+    const number = words.getUint32(4);
+    // Each once: whoever answers again, or what nobody has asked, is heard by the other side as it would be without us.
+    if (words.getUint32(0) !== this.#around.tag || number <= this.#answeredCount || number > this.#count) return false;
+    this.#answeredCount = number;
+    if (number === this.#count) this.#answered();
     return true;
   }
 
+  get isWaiting(): boolean {
+    return this.#answeredCount !== this.#count;
+  }
+
   #answered(): void {
-    this.isWaiting = false;
     if (this.#leftAtMs === undefined) return;
     this.roundTripMs = Math.max(this.#around.now() - this.#leftAtMs, 0);
     this.#leftAtMs = undefined;
@@ -148,8 +155,7 @@ export class Keepalive implements PongWatch {
     // One that has not left yet will be followed by its own wait.
     if (this.#isLeaving) return;
     this.#isLeaving = true;
-    this.#count = (this.#count + 1) >>> 0;
-    this.isWaiting = true;
+    this.#count += 1;
     hears.expectPong(this);
     const payload = new Uint8Array(8);
     const words = new DataView(payload.buffer);

@@ -112,6 +112,17 @@ export function keepaliveContract(factory: stageKit.RelayFactory): void {
       tunnel.cut();
     });
 
+    test("that answers one Ping again and again is heard by the backend, as with any Pong that nobody asked for", async () => {
+      const stage = new Stage(factory, () => 0);
+      const { client, backend, tunnel } = await stage.join({ policy: { ...PINGED, maxMessageBytes: 1_000 } });
+      stage.advance(30_000 + LATENESS_MS);
+      const pong = frame("client", PONG, await pinged(client));
+      client.say(pong, pong, pong);
+      await until(() => expect(backend.received).toEqual(Buffer.concat([pong, pong])));
+      tunnel.cut();
+      expect((await stage.end()).stats.bytesUp).toBe(2 * pong.length);
+    });
+
     test("with idle set ends by it: neither our Ping nor its Pong counts as activity", async () => {
       const answers = new Answers();
       const stage = new Stage(factory, () => 0, answers);
