@@ -64,6 +64,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     upstreams: () => registry.stats(),
     buffers: () => budget,
     maxTunnels: () => bounds.maxTunnels,
+    timers: () => wheel.size,
     droppedLogLines: options.droppedLogLines,
     openDescriptors,
   });

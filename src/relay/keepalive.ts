@@ -14,12 +14,18 @@ const OVERDUE_SPREAD_SHARE = 0.2;
 const SLOWEST_BYTES_PER_SECOND = 64 * 1024;
 const MOST_BYTES_UNDER_WAY = 8 * 1024 * 1024;
 
+/** Who takes no byte and says none for so many timeouts, and no less than this, is dead although it cannot be asked. */
+const STALL_TIMEOUTS = 10;
+const LEAST_STALL_MS = 120_000;
+
 /** One direction of the tunnel, as far as keepalive uses it. */
 interface KeepaliveFlow {
   readonly isOpen: boolean;
   readonly isOpaque: boolean;
   readonly tracker: { readonly hasClose: boolean; readonly hasUnansweredPing: boolean };
   readonly sink: { readonly writableLength: number };
+  /** What its sink has taken so far. */
+  readonly takenBytes: number;
   /** All that came from its source, and when it last did. */
   readonly heardBytes: number;
   readonly heardAtMs: number;
@@ -79,6 +85,9 @@ export class Keepalive implements PongWatch {
   /** When an answer began to be awaited: the time, and what had been heard by then. */
   #askedAtMs = 0;
   #heardBytes = 0;
+  /** When the peer was last seen to take anything, and how much it had taken by then. */
+  #tookAtMs = 0;
+  #takenBytes = -1;
 
   constructor(line: KeepaliveLine, lot: number, around: KeepaliveSurroundings) {
     this.#line = line;
@@ -161,11 +170,15 @@ export class Keepalive implements PongWatch {
     const words = new DataView(payload.buffer);
     words.setUint32(0, this.#around.tag);
     words.setUint32(4, this.#count);
+    this.#heardBytes = hears.heardBytes;
+    this.#takenBytes = -1;
+    // Until it has left; then the time for its answer begins.
+    this.#arm(this.#timeoutMs, () => this.#judge());
     speaks.inject(encodePing(payload, speaks.newKey()), () => {
       this.#isLeaving = false;
       this.#leftAtMs = this.#around.now();
       this.#around.observer?.pingSent(side);
-      if (this.#silenceMs > 0) this.#awaitLife();
+      if (this.#silenceMs > 0 && speaks.isOpen) this.#awaitLife();
     });
   }
 
@@ -183,11 +196,25 @@ export class Keepalive implements PongWatch {
     if (!hears.isOpen || !speaks.isOpen) return;
     if (hears.heardBytes !== this.#heardBytes) return this.#watch();
     // What it could have said lies where we do not look, or it has not been asked yet.
-    if (hears.isResting || speaks.sink.writableLength > 0) return this.#arm(this.#timeoutMs, () => this.#judge());
+    if (hears.isResting) return this.#arm(this.#timeoutMs, () => this.#judge());
+    if (this.#isLeaving || speaks.sink.writableLength > 0) return this.#judgeStall();
     const movedAtMs = Math.max(this.#askedAtMs, hears.movedAtMs, speaks.movedAtMs);
     const leftMs = movedAtMs + this.#timeoutMs - this.#around.now();
     if (leftMs > 0) this.#arm(leftMs, () => this.#judge());
     else onDead();
+  }
+
+  /** A peer that is slow takes something now and then. One that is gone takes nothing, and what waits hides it from us. */
+  #judgeStall(): void {
+    const nowMs = this.#around.now();
+    const { takenBytes } = this.#line.speaks;
+    if (takenBytes !== this.#takenBytes) {
+      this.#takenBytes = takenBytes;
+      this.#tookAtMs = nowMs;
+    }
+    const stallMs = Math.max(STALL_TIMEOUTS * this.#timeoutMs, LEAST_STALL_MS);
+    if (nowMs - this.#tookAtMs >= stallMs) this.#line.onDead();
+    else this.#arm(this.#timeoutMs, () => this.#judge());
   }
 
   #arm(delayMs: number, callback: () => void): void {

@@ -274,7 +274,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     const isClient = seat.reads.from === "client";
     seat.reads.tell(isClient ? toBackend : toClient);
     if (seat.writes.isFinished) return;
-    if (seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(isClient ? toClient : toBackend);
+    // A client that is gone does not miss the rest of a frame; a backend that only stopped to speak is told of no Close.
+    if (!isClient || seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(isClient ? toClient : toBackend);
     else seat.writes.finish();
   }
 

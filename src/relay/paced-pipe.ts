@@ -66,6 +66,11 @@ export abstract class PacedPipe implements BufferHolder {
     return this.#keptBytes;
   }
 
+  /** What the sink has taken so far, write by write. */
+  get takenBytes(): number {
+    return this.sink.bytesWritten - this.sink.writableLength;
+  }
+
   forward(chunk: Uint8Array): void {
     const keptBytes = this.page.writeTo(this.sink, chunk);
     if (keptBytes !== 0) this.#noteBacklog(keptBytes);

@@ -224,6 +224,30 @@ export function keepaliveContract(factory: stageKit.RelayFactory): void {
     tunnel.cut();
   });
 
+  test.for([
+    { name: "before it was asked", isAsked: false },
+    { name: "behind its Ping", isAsked: true },
+  ])("a client that takes nothing and says nothing for ten timeouts is dead, $name", async ({ isAsked }) => {
+    const answers = new Answers();
+    const stage = new Stage(factory, () => 0, answers);
+    const { client, backend, near } = await stage.join({ policy: PINGED });
+    client.socket.pause();
+    if (isAsked) {
+      stage.advance(30_000 + LATENESS_MS);
+      await until(() => expect(answers.asked).toBe(1));
+    }
+    const message = frame("backend", TEXT, Buffer.alloc(60_000));
+    for (let index = 0; index < 400; index += 1) backend.socket.write(message);
+    await until(() => expect(near[0]?.writableLength).toBeGreaterThan(0));
+    if (!isAsked) stage.advance(30_000 + LATENESS_MS);
+    stage.advance(199_000);
+    expect(near[0]?.destroyed).toBe(false);
+    stage.advance(42_000);
+    expect(near[0]?.destroyed).toBe(true);
+    backend.socket.destroy();
+    expect((await stage.end()).cause).toBe("client_dead");
+  });
+
   test("a client that stops to take what is sent to it behind its Ping is not given up", async () => {
     const answers = new Answers();
     const stage = new Stage(factory, () => 0, answers);

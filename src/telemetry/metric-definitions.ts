@@ -126,6 +126,12 @@ export const METRICS = {
     help: "Tunnels that this process can hold at once; above it handshakes are refused. Absent where there is no such limit.",
     labels: [],
   },
+  timers: {
+    name: "holdfast_timers",
+    type: "gauge",
+    help: "Timers of tunnels, handshakes and connections that are set now.",
+    labels: [],
+  },
   handshakeDuration: {
     name: "holdfast_handshake_duration_seconds",
     type: "histogram",

@@ -156,19 +156,20 @@ test.for([
   expect(lines[0]?.fields["roundTripMs"]).toBe(told);
 });
 
-test("what waits in buffers and what may is read at each scrape; who does not tell has no such series", async () => {
-  const budget = [METRICS.bufferedBytes, METRICS.bufferBudget, METRICS.readersHeld, METRICS.maxTunnels];
+test("what waits in buffers, what may, and the timers are read at each scrape; who does not tell has no such series", async () => {
+  const budget = [METRICS.bufferedBytes, METRICS.bufferBudget, METRICS.readersHeld, METRICS.maxTunnels, METRICS.timers];
   for (const { name } of budget) expect(await metrics.render()).not.toContain(name);
   let usedBytes = 7;
   const counts = { tunnels: () => [], upstreams: () => [], droppedLogLines: () => 0, openDescriptors: async () => 0 };
   let maxTunnels: number | undefined = 31_900;
   const buffers = () => ({ usedBytes, limitBytes: 1_000, heldFlows: 2 });
-  metrics.observe({ ...counts, buffers, maxTunnels: () => maxTunnels });
+  metrics.observe({ ...counts, buffers, maxTunnels: () => maxTunnels, timers: () => 5 });
   expect(await Promise.all(budget.map(samplesOf))).toEqual([
     ["holdfast_buffered_bytes 7"],
     ["holdfast_buffer_budget_bytes 1000"],
     ["holdfast_readers_held 2"],
     ["holdfast_max_tunnels 31900"],
+    ["holdfast_timers 5"],
   ]);
   usedBytes = 0;
   maxTunnels = undefined;
@@ -177,6 +178,7 @@ test("what waits in buffers and what may is read at each scrape; who does not te
     ["holdfast_buffer_budget_bytes 1000"],
     ["holdfast_readers_held 2"],
     [],
+    ["holdfast_timers 5"],
   ]);
 });
 

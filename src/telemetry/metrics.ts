@@ -19,6 +19,8 @@ export interface LiveCounts {
   buffers?(): BufferCounts;
   /** Tunnels that this process can hold at once; undefined = as many as come. */
   maxTunnels?(): number | undefined;
+  /** Timers that are set now. */
+  timers?(): number;
   /** Open file descriptors of the process; undefined where that cannot be known. */
   openDescriptors(): Promise<number | undefined>;
 }
@@ -196,6 +198,8 @@ async function addProcess(out: Exposition, live: LiveCounts): Promise<void> {
   if (buffers !== undefined) await addBuffers(out, buffers);
   const maxTunnels = live.maxTunnels?.();
   if (maxTunnels !== undefined) await out.add(METRICS.maxTunnels, [[[], maxTunnels]]);
+  const timers = live.timers?.();
+  if (timers !== undefined) await out.add(METRICS.timers, [[[], timers]]);
   const descriptors = await live.openDescriptors();
   if (descriptors !== undefined) await out.add(OPEN_DESCRIPTORS, [[[], descriptors]]);
 }

@@ -36,6 +36,7 @@ export async function bringToEnd(pair: Pair, ending: Ending, random: Random): Pr
       await Promise.all([client.hush(), backend.hush()]);
       client.record.fault("client", "silent");
     },
+    "long in answering": () => (either === client ? ask(backend, client) : ask(client, backend)),
     "client is dead": () => fallMute(client, backend),
     "backend is dead": () => fallMute(backend, client),
     violation: () => violate(either),
@@ -61,6 +62,17 @@ async function breakOffInsideFrame(peer: Peer): Promise<void> {
   // Gives it time to arrive: a reset on its heels would take it back.
   await sleep(50);
   peer.leave(deed, { isMidFrame: true });
+}
+
+/** Pings a side that says nothing else and takes longer to answer than the proxy is used to. */
+async function ask(asker: Peer, asked: Peer): Promise<void> {
+  await Promise.all([asker.hush(), asked.hush()]);
+  asked.pongDelayMs = [1_100, 1_400];
+  for (let count = 0; count < 4; count += 1) {
+    asker.ping();
+    await sleep(1_700);
+  }
+  sayClose(asker);
 }
 
 /** The other side says little from then on: the more waits for a peer, the longer the proxy waits for it. */

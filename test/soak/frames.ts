@@ -43,6 +43,11 @@ export function closeCode(payload: Buffer): number {
   return payload.length < 2 ? 1005 : payload.readUInt16BE(0);
 }
 
+/** Codes that may stand in a Close frame, as far as they have been given out. */
+export function mayBeSaid(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);
+}
+
 function xored(bytes: Buffer, key: Buffer): Buffer {
   const out = Buffer.allocUnsafe(bytes.length);
   for (let at = 0; at < bytes.length; at += 1) out[at] = (bytes[at] as number) ^ (key[at & 3] as number);

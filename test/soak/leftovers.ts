@@ -70,11 +70,12 @@ export class MemoryWatch implements Disposable {
     this.#timer = setInterval(() => this.samples.push(residentBytes(pid)), everyMs);
   }
 
-  /** The median of the last tenth over that of the tenth behind the middle. */
-  growth(): number {
-    const tenth = Math.max(1, Math.floor(this.samples.length / 10));
-    const middle = Math.floor(this.samples.length / 2);
-    return median(this.samples.slice(-tenth)) / median(this.samples.slice(middle, middle + tenth));
+  /** The median of each tenth of the time, in MiB. */
+  tenths(): readonly number[] {
+    const size = Math.max(1, Math.floor(this.samples.length / 10));
+    return Array.from({ length: 10 }, (_, index) => {
+      return Math.round(median(this.samples.slice(index * size, (index + 1) * size)) / 2 ** 20);
+    });
   }
 
   [Symbol.dispose](): void {

@@ -102,23 +102,21 @@ async function live(pair: Pair, { random, rule }: TunnelOptions): Promise<void> 
   if (!record.isAborted && record.faults.length === 0) await bringToEnd(pair, ending, random);
   if (ending === "nobody ends it" && rule.killed !== undefined) await Promise.race([sleep(20_000), closed]);
   if (rule.killed !== undefined && record.faults.length === 0) await bringToEnd(pair, "client closes", random);
-  const isLate = await Promise.race([closed.then(() => false), tooLong(record)]);
-  if (isLate) {
+  if (!(await hasEnded(record))) {
     if (record.problems.length === 0) record.problem(`did not end within ${ENDS_WITHIN_MS} ms`);
     client.socket.destroy();
     backend.socket.destroy();
-    await closed;
   }
+  await closed;
   await Promise.all(talking);
 }
 
-/** The time is over in which a tunnel ends; of one that has gone wrong already there is no more to learn. */
-async function tooLong(record: TunnelRecord): Promise<true> {
+/** Waits for the end of both sides, within the time. Of a tunnel that has gone wrong already there is no more to learn. */
+async function hasEnded({ notices, problems }: TunnelRecord): Promise<boolean> {
   const untilMs = performance.now() + ENDS_WITHIN_MS;
-  while (performance.now() < untilMs && record.problems.length === 0) {
-    const { client, backend } = record.notices;
-    if (client.closedAtMs !== undefined && backend.closedAtMs !== undefined) break;
-    await sleep(100);
+  while (performance.now() < untilMs && problems.length === 0) {
+    if (notices.client.closedAtMs !== undefined && notices.backend.closedAtMs !== undefined) return true;
+    await sleep(50);
   }
-  return true;
+  return false;
 }

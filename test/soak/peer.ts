@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { closePayload, encodeFrame, OPCODE } from "./frames.ts";
+import { closePayload, encodeFrame, mayBeSaid, OPCODE } from "./frames.ts";
 import type { Payloads } from "./payload.ts";
 import type { Random } from "./random.ts";
 import { type Listener, Receiver } from "./receiver.ts";
@@ -35,8 +35,8 @@ export class Peer implements Listener {
   isTalking = true;
   /** Dead peers answer nothing. */
   isMute = false;
-  /** Takes its time with Pongs, up to so long. */
-  pongDelayMs: number;
+  /** Takes its time with Pongs: so long at least, and so long at most. */
+  pongDelayMs: readonly [least: number, most: number];
   readonly #payloads: Payloads;
   readonly #receiver: Receiver;
   readonly #pongsDue: { readonly payload: Buffer; readonly isOwn: boolean }[] = [];
@@ -55,7 +55,7 @@ export class Peer implements Listener {
     this.socket = socket;
     this.random = random;
     this.#payloads = payloads;
-    this.pongDelayMs = random.chance(0.3) ? 0 : 300;
+    this.pongDelayMs = [0, random.chance(0.3) ? 0 : 300];
     this.#receiver = new Receiver(record, side, this);
     const notice = record.notices[side];
     socket.setNoDelay(true);
@@ -90,7 +90,7 @@ export class Peer implements Listener {
   pinged(payload: Buffer, isOwn: boolean): void {
     if (this.isMute || this.#hasSaidClose) return;
     this.#pongsDue.push({ payload, isOwn });
-    setTimeout(() => this.#pong(), this.random.int(0, this.pongDelayMs));
+    setTimeout(() => this.#pong(), this.random.int(...this.pongDelayMs));
   }
 
   closed(code: number): void {
@@ -132,9 +132,12 @@ export class Peer implements Listener {
 
   /** A Ping with a payload that no other has, or a Pong that nobody asked for. */
   control(): void {
-    const text = `${this.record.id}-${this.side}-${(this.#pings += 1)}`;
-    const payload = Buffer.from(text.padEnd(this.random.int(text.length, 125), "."));
-    this.send({ opcode: this.random.chance(0.7) ? OPCODE.ping : OPCODE.pong, payload });
+    if (this.random.chance(0.7)) this.ping();
+    else this.send({ opcode: OPCODE.pong, payload: this.#controlPayload() });
+  }
+
+  ping(): void {
+    this.send({ opcode: OPCODE.ping, payload: this.#controlPayload() });
   }
 
   /** Writes a frame that the other side must get. */
@@ -205,6 +208,11 @@ export class Peer implements Listener {
     return this.isTalking && !this.#isHushed;
   }
 
+  #controlPayload(): Buffer {
+    const text = `${this.record.id}-${this.side}-${(this.#pings += 1)}`;
+    return Buffer.from(text.padEnd(this.random.int(text.length, 125), "."));
+  }
+
   #pong(): void {
     const due = this.#pongsDue.shift();
     if (due === undefined || this.isMute || this.#hasSaidClose || this.socket.writableEnded) return;
@@ -241,9 +249,4 @@ export class Peer implements Listener {
   async #drained(): Promise<void> {
     while (this.socket.writableLength > ENOUGH_WAITING_BYTES && this.isTalking) await sleep(10);
   }
-}
-
-/** Codes that may stand in a Close frame, as far as they have been given out. */
-function mayBeSaid(code: number): boolean {
-  return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);
 }

@@ -12,6 +12,7 @@ export type Ending =
   | "breaks off inside a frame"
   | "nobody ends it"
   | "silence"
+  | "long in answering"
   | "client is dead"
   | "backend is dead"
   | "violation"
@@ -68,7 +69,15 @@ export const SOAK_RULES: readonly SoakRule[] = [
   {
     name: "keepalive",
     fields: { keepalive: { ping: "1s", timeout: "2s", backendPing: "1s" } },
-    endings: [...COMMON, "client is dead", "backend is dead", "client is dead", "backend is dead"],
+    endings: [
+      ...COMMON,
+      "client is dead",
+      "backend is dead",
+      "client is dead",
+      "backend is dead",
+      "long in answering",
+      "long in answering",
+    ],
     keepalive: { ping: true, backendPing: true, boundMs: 3_000 },
   },
   {

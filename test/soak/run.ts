@@ -31,6 +31,6 @@ for (const failure of report.failures) say(`FAILURE: ${failure}`);
 const causes = [...report.byCause].map(([cause, count]) => `${cause} ${count}`).join(", ");
 say(
   `soak: ${report.tunnels} tunnels, ${(report.bytes / 2 ** 20).toFixed(0)} MiB, ${report.ownPings} Pings of the ` +
-    `proxy's, memory ${report.memoryGrowth.toFixed(2)} of the middle's; ends: ${causes}`,
+    `proxy's, memory by tenths of the time ${report.memoryMib.join(" ")} MiB; ends: ${causes}`,
 );
 process.exitCode = report.failures.length === 0 ? 0 : 1;

@@ -14,8 +14,8 @@ const FAILURES_AT_MOST = 5;
 const KILL_EVERY_MS = [3_000, 7_000] as const;
 /** A short run is still warming up at its end; so long a one is not. */
 const MEMORY_COUNTS_AFTER_MS = 180_000;
-/** What the process may be larger at the end than in the middle, as a share. */
-const GROWTH_AT_MOST = 1.15;
+/** What the process may be larger in the last three tenths than in the three behind the first two. */
+const GROWTH_AT_MOST_MIB = 32;
 
 export interface SoakOptions {
   readonly seed: number;
@@ -36,8 +36,8 @@ export interface SoakReport {
   readonly byCause: ReadonlyMap<string, number>;
   readonly ownPings: number;
   readonly bytes: number;
-  /** Resident memory at the end over that in the middle. */
-  readonly memoryGrowth: number;
+  /** Resident memory in each tenth of the time, in MiB. */
+  readonly memoryMib: readonly number[];
 }
 
 /** Lives many tunnels of all rules through a real process, and judges each by what its sides did. */
@@ -50,10 +50,12 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   await run.go();
   const left = (await leftovers(world, descriptorsBefore)).map((what) => `left behind: ${what}`);
   const miscounts = await countProblems(world);
-  const memoryGrowth = memory.growth();
-  const isGrowing = options.durationMs >= MEMORY_COUNTS_AFTER_MS && memoryGrowth > GROWTH_AT_MOST;
-  const growth = isGrowing ? [`memory has grown to ${memoryGrowth.toFixed(2)} of what it was in the middle`] : [];
-  return { ...run.report(), failures: [...run.failures, ...left, ...miscounts, ...growth], memoryGrowth };
+  const memoryMib = memory.tenths();
+  // Between two collections memory goes up and down: the least of some tenths is what stays.
+  const grownMib = Math.min(...memoryMib.slice(-3)) - Math.min(...memoryMib.slice(2, 5));
+  const isGrowing = options.durationMs >= MEMORY_COUNTS_AFTER_MS && grownMib > GROWTH_AT_MOST_MIB;
+  const growth = isGrowing ? [`memory has grown by ${grownMib} MiB: ${memoryMib.join(", ")}`] : [];
+  return { ...run.report(), failures: [...run.failures, ...left, ...miscounts, ...growth], memoryMib };
 }
 
 class SoakRun {
@@ -93,7 +95,7 @@ class SoakRun {
     await killing;
   }
 
-  report(): Omit<SoakReport, "failures" | "memoryGrowth"> {
+  report(): Omit<SoakReport, "failures" | "memoryMib"> {
     return { tunnels: this.#lived, byCause: this.#world.ends.byCause, ownPings: this.#ownPings, bytes: this.#bytes };
   }
 
