@@ -20,6 +20,7 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
       { cause: "proxy_shutdown", toClient: 1_012, toBackend: 1_001 },
       { cause: "idle", toClient: 1_001, toBackend: 1_001 },
       { cause: "lifetime", toClient: 1_001, toBackend: 1_001 },
+      { cause: "admin", toClient: 1_012, toBackend: 1_001 },
     ] as const)("for $cause tells the client $toClient and the backend $toBackend", async (row) => {
       const stage = new Stage(factory);
       const { client, backend, tunnel } = await stage.join();

@@ -95,7 +95,8 @@ export function ratesContract(factory: stageKit.RelayFactory): void {
     });
 
     test("holds for the client only", async () => {
-      const { client, backend, finish } = await join({ ...rate(1), onLimit: "Close" });
+      // Enforced, so that frames of the backend are looked at as well.
+      const { client, backend, finish } = await join({ ...rate(1), onLimit: "Close", strictness: "Enforce" });
       backend.say(streamOf(numbered(300, opcode), "backend"));
       await until(() => expect(numbersIn(client)).toEqual(upTo(300)));
       expect((await finish()).cause).not.toBe("rate_limit");
@@ -166,6 +167,23 @@ export function ratesContract(factory: stageKit.RelayFactory): void {
       stage.advance(150);
       await until(() => expect(backend.received.equals(Buffer.concat([big, big]))).toBe(true));
       stage.advance(6_000);
+      await finish();
+    });
+
+    test("counts what passed before a message that has to wait for another rate", async () => {
+      const { stage, client, backend, finish } = await join({ messagesPerSecond: 10, bytesPerSecond: 100, ...PAUSE });
+      const one = frame({ payload: [94, 1] }, "client");
+      client.say(...Array.from({ length: 11 }, () => one));
+      await until(() => expect(backend.bytesReceived).toBe(1_000));
+      stage.advance(8_900);
+      client.say(one);
+      stage.advance(50);
+      expect(backend.bytesReceived).toBe(1_000);
+      stage.advance(150);
+      await until(() => expect(backend.bytesReceived).toBe(1_100));
+      stage.advance(5_000);
+      await until(() => expect(backend.bytesReceived).toBe(1_200));
+      stage.advance(2_000);
       await finish();
     });
 

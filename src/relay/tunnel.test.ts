@@ -1,7 +1,17 @@
 import { expect, test, vi } from "vitest";
-import { createTunnelRelay, TimerWheel } from "./index.ts";
+import type { BufferHolder } from "./buffer-holder.ts";
+import { createTunnelRelay, TimerWheel, type TunnelEnd } from "./index.ts";
 import { type RelayFactory, relayContract } from "./relay.contract.ts";
-import { BINARY, frame, NO_LIMITS, NOTHING_NEGOTIATED, Stage, socketPair, until } from "./relay-stage.contract.ts";
+import {
+  BINARY,
+  frame,
+  NO_LIMITS,
+  NOTHING_NEGOTIATED,
+  Peer,
+  Stage,
+  socketPair,
+  until,
+} from "./relay-stage.contract.ts";
 
 /** Of any stretch of time, at most. */
 const STEPS = 2_000;
@@ -102,6 +112,55 @@ test("sockets probe their peers once a tunnel has lived some seconds, and never 
   stage.advance(5_100);
   expect(lateProbe.mock.calls).toEqual([[true, 60_000]]);
   expect(stage.pendingTimers()).toBe(0);
+});
+
+test.for([
+  { name: "that reads on is told 1013", reads: true },
+  { name: "that does not is waited for no longer than the linger", reads: false },
+])("whoever the budget sheds has its backend told 1001; a client $name", async ({ reads }) => {
+  const clock = { ms: 1_000_000 };
+  const now = () => clock.ms;
+  const wheel = new TimerWheel({ now });
+  const holders: BufferHolder[] = [];
+  const ends: TunnelEnd[] = [];
+  const relay = createTunnelRelay<string>({
+    wheel,
+    now,
+    random: () => 0,
+    budget: { note: (holder) => void holders.push(holder), forget: () => {} },
+    onEnd: (_tunnel, end) => void ends.push(end),
+  });
+  const [clientFar, client] = await socketPair();
+  const [backendFar, backend] = await socketPair();
+  const [clientPeer, backendPeer] = [new Peer(clientFar), new Peer(backendFar)];
+  clientFar.pause();
+  const early = new Uint8Array(0);
+  const sides = { client: { socket: client, early }, backend: { socket: backend, early } };
+  const joined = { ...sides, policy: { current: NO_LIMITS }, negotiated: NOTHING_NEGOTIATED, context: "" };
+  const tunnel = relay.join(joined);
+  const message = frame("backend", BINARY, Buffer.alloc(60_000));
+  // One by one: what waits ends with a frame.
+  for (let sent = message.length; client.writableLength === 0; sent += message.length) {
+    backendFar.write(message);
+    await until(() => expect(tunnel.stats.bytesDown).toBe(sent));
+  }
+  const [holder] = holders;
+  expect(holder?.waitingBytes).toBeGreaterThan(0);
+  holder?.shed();
+  await until(() => expect(backendPeer.closeCodes).toEqual([1_001]));
+  if (reads) {
+    clientFar.resume();
+    await until(() => expect(clientPeer.closeCodes).toEqual([1_013]));
+  }
+  wheel.advance((clock.ms += 5_100));
+  wheel.advance((clock.ms += 100));
+  expect([client.destroyed, backend.destroyed]).toEqual([true, true]);
+  await until(() => expect(ends).toHaveLength(1));
+  // Of what never left nobody can say that it was told.
+  const codeToClient = reads ? 1_013 : undefined;
+  expect(ends[0]).toMatchObject({ cause: "buffers_full", by: "holdfast", codeToClient, codeToBackend: 1_001 });
+  expect(holder?.waitingBytes).toBe(0);
+  expect(clientPeer.error).toBeUndefined();
 });
 
 test("whoever the budget does not let us read is not given up for its silence, and has its time again behind it", async () => {
