@@ -3,7 +3,7 @@ import type { Log } from "../controller/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { BufferBudget, createTunnelRelay, TimerWheel } from "../relay/index.ts";
 import { TableHolder } from "../routing/index.ts";
-import { ControllerTelemetry, METRICS, type Metrics, ProxyTelemetry } from "../telemetry/index.ts";
+import { ControllerTelemetry, METRICS, type Metrics, type PlainLines, ProxyTelemetry } from "../telemetry/index.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
 import type { Config } from "./config.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
@@ -16,6 +16,7 @@ export interface DataThreadOptions {
   readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
   readonly bounds: ProcessBounds;
   readonly log: Log;
+  readonly endLines: PlainLines;
   readonly metrics: Metrics;
   readonly droppedLogLines: () => number;
   /** Where backends may not be; undefined = anywhere. */
@@ -36,7 +37,7 @@ export interface DataThread {
 }
 
 export function createDataThread(options: DataThreadOptions): DataThread {
-  const { config, bounds, log, metrics, now, random } = options;
+  const { config, bounds, log, endLines, metrics, now, random } = options;
   const { maxTunnels = Infinity, maxConnections = Infinity } = bounds;
   const wheel = new TimerWheel({ now });
   const budget = new BufferBudget({ limitBytes: bounds.bufferBudgetBytes, wheel, now });
@@ -50,7 +51,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     backends: registry,
     createRelay: (onEnd) => createTunnelRelay({ wheel, now, random, budget, observer: metrics.relayObserver, onEnd }),
     wheel,
-    observer: new ProxyTelemetry({ log, metrics, now }),
+    observer: new ProxyTelemetry({ log, endLines, metrics, now }),
     now,
     wallNow: Date.now,
     randomId: randomIds(),

@@ -2,7 +2,7 @@ import { networkInterfaces } from "node:os";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AdminServer } from "../admin/index.ts";
 import { type ForbiddenCheck, forbiddenTargets, type OwnListener } from "../proxy/index.ts";
-import { createLogger, METRICS, Metrics } from "../telemetry/index.ts";
+import { createLogger, METRICS, Metrics, type PlainLines, plainLines } from "../telemetry/index.ts";
 import type { Log } from "../controller/index.ts";
 import type { Config, ShutdownPlan } from "./config.ts";
 import type { ControlThreadConfig } from "./control-config.ts";
@@ -29,13 +29,14 @@ export async function runHoldfast(config: Config): Promise<void> {
   const sink = new LogSink({ destination: process.stdout.fd });
   // Whatever ends the process: what waits is written.
   process.once("exit", () => sink.end());
-  const log = createLogger({
+  const logging = {
     level: config.logLevel,
     format: config.logFormat,
     sink,
     isTerminal: process.stdout.isTTY === true,
-  });
-  const run = new Run(config, log, () => sink.droppedLines);
+  };
+  const log = createLogger(logging);
+  const run = new Run(config, { log, endLines: plainLines(logging, log) }, () => sink.droppedLines);
   try {
     await run.start();
     await run.end();
@@ -47,6 +48,11 @@ export async function runHoldfast(config: Config): Promise<void> {
 
 function now(): number {
   return performance.now();
+}
+
+interface Lines {
+  readonly log: Log;
+  readonly endLines: PlainLines;
 }
 
 /** One life of the process, from the first port to the last socket. */
@@ -63,7 +69,7 @@ class Run {
   readonly #listeners: OwnListener[] = [];
   #isReady = false;
 
-  constructor(config: Config, log: Log, droppedLogLines: () => number) {
+  constructor(config: Config, { log, endLines }: Lines, droppedLogLines: () => number) {
     this.#config = config;
     this.#log = log;
     const metrics = new Metrics({ nextTurn, wallClock: Date.now });
@@ -73,6 +79,7 @@ class Run {
       config,
       bounds: this.#bounds,
       log,
+      endLines,
       metrics,
       droppedLogLines,
       isForbidden: this.#forbiddenTargets(),

@@ -8,5 +8,6 @@ export { ControllerTelemetry } from "./controller-telemetry.ts";
 export { createLogger, type LogFormat, type LogLevel, LOG_FORMATS, LOG_LEVELS } from "./logger.ts";
 export { METRICS } from "./metric-definitions.ts";
 export { Metrics } from "./metrics.ts";
+export { type PlainLines, plainLines } from "./plain-lines.ts";
 export { metricsReference } from "./metrics-reference.ts";
 export { ProxyTelemetry } from "./proxy-telemetry.ts";

@@ -23,8 +23,8 @@ export interface LoggerOptions {
 }
 
 /** The log of the process. Fields are redacted, see `redactFields`. */
-export function createLogger({ level, format, sink, isTerminal }: LoggerOptions): pino.Logger {
-  const isPretty = format === "pretty" || (format === "auto" && isTerminal);
+export function createLogger(options: LoggerOptions): pino.Logger {
+  const { level, sink, isTerminal } = options;
   return pino(
     {
       level,
@@ -32,8 +32,13 @@ export function createLogger({ level, format, sink, isTerminal }: LoggerOptions)
       timestamp: isoTime(Date.now),
       formatters: { level: (label) => ({ level: label }), log: redactFields },
     },
-    isPretty ? prettyStream(sink, isTerminal) : sink,
+    isPretty(options) ? prettyStream(sink, isTerminal) : sink,
   );
+}
+
+/** Whether lines are for the eye, not JSON. */
+export function isPretty({ format, isTerminal }: Pick<LoggerOptions, "format" | "isTerminal">): boolean {
+  return format === "pretty" || (format === "auto" && isTerminal);
 }
 
 /** The time as RFC 3339 says it. A burst of lines asks for it thousands of times in one second, which is written once. */

@@ -4,6 +4,7 @@ import type { TunnelEnd } from "../relay/index.ts";
 import { LogBudget } from "./log-budget.ts";
 import { METRICS } from "./metric-definitions.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PlainLines } from "./plain-lines.ts";
 
 /** Lines about refusals of one code that may be written in each window. */
 const REFUSAL_LINES = 20;
@@ -11,6 +12,8 @@ const REFUSAL_WINDOW_MS = 10_000;
 
 export interface ProxyTelemetryOptions {
   readonly log: Log;
+  /** Where the line of each tunnel's end goes; not given = to the log. */
+  readonly endLines?: PlainLines | undefined;
   readonly metrics: Metrics;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
@@ -19,11 +22,13 @@ export interface ProxyTelemetryOptions {
 /** Turns what the proxy tells into metrics and log lines: one line for each tunnel's end and for each refusal. */
 export class ProxyTelemetry implements ProxyObserver {
   readonly #log: Log;
+  readonly #endLines: PlainLines;
   readonly #metrics: Metrics;
   readonly #refusalLines: LogBudget;
 
   constructor(options: ProxyTelemetryOptions) {
     this.#log = options.log;
+    this.#endLines = options.endLines ?? options.log;
     this.#metrics = options.metrics;
     this.#refusalLines = new LogBudget({
       now: options.now,
@@ -38,7 +43,7 @@ export class ProxyTelemetry implements ProxyObserver {
 
   tunnelEnded(context: TunnelContext, end: TunnelEnd): void {
     this.#metrics.tunnelEnded(context.route, context.rule, end);
-    this.#log.info(
+    this.#endLines.info(
       {
         tunnelId: context.id,
         route: context.route,
