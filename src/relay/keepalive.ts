@@ -195,9 +195,9 @@ export class Keepalive implements PongWatch {
     const { hears, speaks, onDead } = this.#line;
     if (!hears.isOpen || !speaks.isOpen) return;
     if (hears.heardBytes !== this.#heardBytes) return this.#watch();
-    // What it could have said lies where we do not look, or it has not been asked yet.
-    if (hears.isResting) return this.#arm(this.#timeoutMs, () => this.#judge());
-    if (this.#isLeaving || speaks.sink.writableLength > 0) return this.#judgeStall();
+    if (speaks.sink.writableLength > 0 && !hears.isResting) return this.#judgeStall();
+    // What it could have said lies where we do not look, or the frame under way has no end yet to ask behind.
+    if (hears.isResting || this.#isLeaving) return this.#arm(this.#timeoutMs, () => this.#judge());
     const movedAtMs = Math.max(this.#askedAtMs, hears.movedAtMs, speaks.movedAtMs);
     const leftMs = movedAtMs + this.#timeoutMs - this.#around.now();
     if (leftMs > 0) this.#arm(leftMs, () => this.#judge());

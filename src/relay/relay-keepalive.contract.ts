@@ -152,6 +152,18 @@ export function keepaliveContract(factory: stageKit.RelayFactory): void {
       tunnel.cut();
     });
 
+    test("lives as long as a frame to it has no end, since it cannot be asked inside one", async () => {
+      const stage = new Stage(factory, () => 0);
+      const { client, backend, tunnel } = await stage.join({ policy: PINGED });
+      backend.say(frameHead("backend", TEXT, 1_000), HELLO);
+      await until(() => expect(client.bytesReceived).toBe(9));
+      for (let minute = 0; minute < 15; minute += 1) stage.advance(60_000);
+      expect(stage.relay.tunnels.has(tunnel)).toBe(true);
+      backend.say(Buffer.alloc(995));
+      await until(() => expect(client.bytesReceived).toBe(1_004 + 10));
+      tunnel.cut();
+    });
+
     test("is not asked while a Ping of the backend waits for its answer, which does as well", async () => {
       const stage = new Stage(factory, () => 0);
       const { client, backend, tunnel } = await stage.join({ policy: PINGED });

@@ -15,6 +15,8 @@ export class Talker {
   #frame = 0;
   #offset = 0;
   #answered = 0;
+  /** Behind the last answer: they come in the order of the Pings. */
+  #answersEnd = 0;
 
   constructor(peers: readonly [Peer, Peer], from: From, spoken: readonly Spoken[], policy: FramePolicy) {
     this.peer = peers[0];
@@ -44,11 +46,12 @@ export class Talker {
 
   /** Answers Pings of ours behind the frame under way, as long as somebody can tell where that is. */
   answer(pings: readonly Buffer[]): void {
-    const at = this.#frame + (this.#offset > 0 ? 1 : 0);
+    const at = Math.max(this.#frame + (this.#offset > 0 ? 1 : 0), this.#answersEnd);
     const lastWord = this.spoken[this.verdict.lastWordAt];
     if (lastWord !== undefined && this.#script.indexOf(lastWord) < at) return;
     const answers = pings.slice(this.#answered).map((payload) => speak(this.from, { opcode: PONG, payload }));
     this.#script.splice(at, 0, ...answers);
     this.#answered = pings.length;
+    this.#answersEnd = at + answers.length;
   }
 }
