@@ -47,8 +47,8 @@ export const frames = z
       .optional(),
     controlFramesPerSecond: limitUpTo(MOST_FRAMES)
       .describe(
-        "Pings, Pongs and Closes that a client may send; answers to Pings of ours do not count. One second's worth may " +
-          "come at once. Not set: no limit.",
+        "Pings and Pongs that a client may send; answers to Pings of ours do not count. One second's worth may come at " +
+          "once. Not set: no limit.",
       )
       .optional(),
     onLimit: z

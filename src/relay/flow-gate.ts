@@ -4,6 +4,7 @@ import { type FlowStop, type GateHost, type PongWatch, writeOwn } from "./gate-h
 import type { TimerHandle } from "./timer-wheel.ts";
 import type { FramePolicy } from "./types.ts";
 
+const CLOSE = 8;
 const PONG = 10;
 const NOTHING = new Uint8Array(0);
 
@@ -159,7 +160,8 @@ export class FlowGate {
       this.#host.swallowed(bytes.length);
       return false;
     }
-    if (!this.#mayBegin("control")) return false;
+    // Whoever takes its leave may do so at any rate.
+    if (opcode !== CLOSE && !this.#mayBegin("control")) return false;
     this.#sieve.accept();
     return true;
   }

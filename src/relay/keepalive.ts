@@ -130,6 +130,7 @@ export class Keepalive implements PongWatch {
     this.roundTripMs = Math.max(this.#around.now() - this.#leftAtMs, 0);
     this.#leftAtMs = undefined;
     this.#around.observer?.pingAnswered(this.#line.side, this.roundTripMs);
+    this.#watch();
   }
 
   /** Waits for the peer's next silence. */
@@ -151,9 +152,15 @@ export class Keepalive implements PongWatch {
     return this.#line.hears.heardAtMs + silenceMs - this.#around.now();
   }
 
+  /** The tunnel ends already; its end has times of its own. */
+  #isOver(): boolean {
+    const { hears, speaks } = this.#line;
+    return !hears.isOpen || !speaks.isOpen || hears.tracker.hasClose || speaks.tracker.hasClose;
+  }
+
   #check(): void {
     const { hears, speaks } = this.#line;
-    if (!hears.isOpen || !speaks.isOpen || hears.isOpaque || hears.tracker.hasClose || speaks.tracker.hasClose) return;
+    if (this.#isOver() || hears.isOpaque) return;
     if (this.#leftOfSilenceMs() > 0) this.#watch();
     else if (speaks.tracker.hasUnansweredPing) this.#awaitLife();
     else this.#ask();
@@ -193,7 +200,7 @@ export class Keepalive implements PongWatch {
 
   #judge(): void {
     const { hears, speaks, onDead } = this.#line;
-    if (!hears.isOpen || !speaks.isOpen) return;
+    if (this.#isOver()) return;
     if (hears.heardBytes !== this.#heardBytes) return this.#watch();
     if (speaks.sink.writableLength > 0 && !hears.isResting) return this.#judgeStall();
     // What it could have said lies where we do not look, or the frame under way has no end yet to ask behind.

@@ -54,6 +54,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   #cause: EndCause | undefined = undefined;
   /** We end it for what a side sent: that its framing is lost as well is no news. */
   #isStopped = false;
+  /** It was lost before that. */
+  #wasOpaque = false;
   /** The peers were not waited for any longer. */
   #isForced = false;
   #socketsOpen = 2;
@@ -108,7 +110,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 
   isOpaqueFor(flow: Flow): boolean {
-    return flow.tracker.isOpaque || (!this.#isStopped && this.#opposite(flow).tracker.isOpaque);
+    return flow.tracker.isOpaque || this.#isOpaque;
   }
 
   close(cause: PlannedCause): void {
@@ -189,6 +191,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     const cause: EndCause =
       why === "message_too_big" || why === "too_many_fragments" || why === "rate_limit" ? why : "protocol_error";
     this.#begin(cause);
+    this.#wasOpaque = this.#isOpaque;
     this.#isStopped = true;
     const other = this.#opposite(flow);
     const { toClient, toBackend } = CLOSE_CODES[cause];
@@ -318,11 +321,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
       endOf(this.#flows, {
         cause: this.#cause ?? "cut",
         forced: this.#isForced,
-        opaque: !this.#isStopped && (this.#up.tracker.isOpaque || this.#down.tracker.isOpaque),
+        opaque: this.#isOpaque,
         roundTripMs: this.#keepalive?.roundTripMs,
         durationMs: this.#surroundings.now() - this.openedAtMs,
       }),
     );
+  }
+
+  get #isOpaque(): boolean {
+    return this.#isStopped ? this.#wasOpaque : this.#up.tracker.isOpaque || this.#down.tracker.isOpaque;
   }
 
   get #flows(): Flows {

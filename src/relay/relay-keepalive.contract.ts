@@ -185,6 +185,33 @@ export function keepaliveContract(factory: stageKit.RelayFactory): void {
       tunnel.cut();
     });
 
+    test("that answers is asked again after its next silence, although the timeout is longer", async () => {
+      const answers = new Answers();
+      const stage = new Stage(factory, () => 0, answers);
+      const { client, tunnel } = await stage.join({ policy: { pingMs: 10_000, pongTimeoutMs: 60_000 } });
+      for (let count = 1; count <= 3; count += 1) {
+        stage.advance(10_000 + LATENESS_MS);
+        client.say(frame("client", PONG, await pinged(client, count)));
+        await until(() => expect(answers.count).toBe(count));
+      }
+      tunnel.cut();
+    });
+
+    test("is not given up for a Ping that a Close of the backend has overtaken", async () => {
+      const answers = new Answers();
+      const stage = new Stage(factory, () => 0, answers);
+      const { client, backend, tunnel } = await stage.join({ policy: PINGED });
+      stage.advance(30_000 + LATENESS_MS);
+      await until(() => expect(answers.asked).toBe(1));
+      backend.say(frame("backend", CLOSE, closePayload(4_000)));
+      await until(() => expect(client.closeCodes).toEqual([4_000]));
+      stage.advance(60_000);
+      expect(stage.relay.tunnels.has(tunnel)).toBe(true);
+      expect(backend.bytesReceived).toBe(0);
+      tunnel.cut();
+      expect((await stage.end()).cause).toBe("backend_close");
+    });
+
     test("that leaves the backend's Ping unanswered is dead as well", async () => {
       const stage = new Stage(factory, () => 0);
       const { client, backend } = await stage.join({ policy: PINGED });
