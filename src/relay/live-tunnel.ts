@@ -109,6 +109,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     return Math.max(this.#up.lastActiveAtMs, this.#down.lastActiveAtMs);
   }
 
+  get isAheadOfRate(): boolean {
+    return this.#up.isAheadOfRate;
+  }
+
   isOpaqueFor(flow: Flow): boolean {
     return flow.tracker.isOpaque || this.#isOpaque;
   }

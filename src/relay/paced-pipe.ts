@@ -61,6 +61,11 @@ export abstract class PacedPipe implements BufferHolder {
     return this.#rests !== 0;
   }
 
+  /** More was sent than a rate allows, and waits for its time. */
+  get isAheadOfRate(): boolean {
+    return (this.#rests & RATE) !== 0;
+  }
+
   get waitingBytes(): number {
     if (this.sink.writableLength === 0 || this.sink.destroyed) this.#keptBytes = 0;
     return this.#keptBytes;

@@ -46,6 +46,23 @@ export function waitingContract(factory: stageKit.RelayFactory): void {
     return { stage, ...joined, change };
   };
 
+  test("a client that has sent more than its rate is not idle while it rests for that, and is afterwards", async () => {
+    const stage = new Stage(factory);
+    const policy = { bytesPerSecond: 100, onLimit: "Pause", idleMs: 5_000 } as const;
+    const { client, backend } = await stage.join({ policy });
+    const big = frame({ payload: [2_000, 7] }, "client");
+    client.say(big);
+    await until(() => expect(backend.bytesReceived).toBe(big.length));
+    stage.advance(18_000);
+    expect([client.closeCodes, backend.closeCodes]).toEqual([[], []]);
+    stage.advance(2_500);
+    stage.advance(10_300);
+    await until(() => expect([client.closeCodes, backend.closeCodes]).toEqual([[1_001], [1_001]]));
+    client.socket.end(close("client", 1_001));
+    backend.socket.end(close("backend", 1_001));
+    expect((await stage.end()).cause).toBe("idle");
+  });
+
   describe("while messages wait for their time", () => {
     test("FIN of the client waits behind them", async () => {
       const { stage, client, backend } = await joinWaiting();

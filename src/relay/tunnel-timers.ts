@@ -10,6 +10,8 @@ export interface Timed {
   /** On the clock. */
   readonly openedAtMs: number;
   readonly lastActiveAtMs: number;
+  /** It is quiet only because what was sent waits for its time. */
+  readonly isAheadOfRate: boolean;
   close(cause: "idle" | "lifetime"): void;
 }
 
@@ -78,8 +80,9 @@ export class TunnelTimers {
   #checkIdle(): void {
     const { wheel, now } = this.#around;
     const quietMs = now() - this.#tunnel.lastActiveAtMs;
-    if (quietMs >= this.#policy.idleMs + wheel.tickMs) this.#tunnel.close("idle");
-    else this.#armIdle();
+    if (quietMs < this.#policy.idleMs + wheel.tickMs) this.#armIdle();
+    else if (this.#tunnel.isAheadOfRate) this.#armIdle(this.#policy.idleMs);
+    else this.#tunnel.close("idle");
   }
 
   #armLifetime(whenOverdueMs = 0): void {
