@@ -1,19 +1,16 @@
-import type { Socket } from "node:net";
 import { CLOSE_CODES } from "./close-codes.ts";
 import { Flow } from "./flow.ts";
 import { LINGER_MS } from "./flow-ending.ts";
 import type { FlowStop } from "./gate-host.ts";
 import type { FlowOwner } from "./flow-owner.ts";
-import type { KeepaliveLine, KeepaliveSurroundings } from "./keepalive.ts";
-import type { Backlogs } from "./paced-pipe.ts";
-import type { ReadPage } from "./read-page.ts";
+import type { KeepaliveLine } from "./keepalive.ts";
 import type { RosterMember } from "./roster.ts";
-import { leaveSeat, type Seat, type SeatOwner, takeSeat } from "./seat.ts";
+import { isAtEnd, isSlow, leaveSeat, type Seat, type SeatOwner, takeLeftovers, takeSeat } from "./seat.ts";
 import type { TimerHandle } from "./timer-wheel.ts";
 import { endOf, type Flows, statsOf } from "./tunnel-end.ts";
-import { TunnelKeepalive } from "./tunnel-keepalive.ts";
-import { TunnelTimers } from "./tunnel-timers.ts";
-import type { EndCause, Join, PlannedCause, PolicyRef, Tunnel, TunnelEnd, TunnelPolicy, TunnelStats } from "./types.ts";
+import type { TunnelSurroundings } from "./tunnel-surroundings.ts";
+import { type TimedTunnel, TunnelTimes } from "./tunnel-times.ts";
+import type { EndCause, Join, PlannedCause, PolicyRef, Tunnel, TunnelPolicy, TunnelStats } from "./types.ts";
 
 /** After FIN of one side the other half has so long to finish. */
 const HALF_OPEN_MS = 30_000;
@@ -21,36 +18,22 @@ const HALF_OPEN_MS = 30_000;
 const SETTLE_MS = 5_000;
 const SETTLE_SLOW_MS = 30_000;
 
-/** What every tunnel of a relay shares. */
-export interface TunnelSurroundings<Context> extends KeepaliveSurroundings {
-  readonly random: () => number;
-  readonly page: ReadPage;
-  /** What sockets read into: the page, or a buffer that Node makes for each read. */
-  readonly reading: "page" | "stream";
-  readonly backlogs: Backlogs | undefined;
-  /** Both sockets are closed and nothing of the tunnel is left. */
-  readonly onEnd: (tunnel: LiveTunnel<Context>, end: TunnelEnd) => void;
-}
-
 /** Two flows and why they end. */
-export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, SeatOwner, RosterMember {
+export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, SeatOwner, TimedTunnel, RosterMember {
   rosterPlace = -1;
   readonly context: Context;
   readonly openedAtMs: number;
   /** `settle` was called. */
   isSettled = false;
 
-  readonly #surroundings: TunnelSurroundings<Context>;
+  readonly #surroundings: TunnelSurroundings<LiveTunnel<Context>>;
   readonly #up: Flow;
   readonly #down: Flow;
   readonly #client: Seat;
   readonly #backend: Seat;
   readonly #policyRef: PolicyRef;
   #policy: TunnelPolicy;
-  /** How much of every jitter this tunnel gets, 0 to 1. */
-  readonly #lot: number;
-  #timers: TunnelTimers | undefined = undefined;
-  #keepalive: TunnelKeepalive | undefined = undefined;
+  readonly #times: TunnelTimes;
   #cause: EndCause | undefined = undefined;
   /** We end it for what a side sent: that its framing is lost as well is no news. */
   #isStopped = false;
@@ -61,7 +44,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   #socketsOpen = 2;
   #settleTimer: TimerHandle | undefined = undefined;
 
-  constructor(join: Join<Context>, surroundings: TunnelSurroundings<Context>) {
+  constructor(join: Join<Context>, surroundings: TunnelSurroundings<LiveTunnel<Context>>) {
     const { wheel, random, page, backlogs } = surroundings;
     const client = join.client.socket;
     const backend = join.backend.socket;
@@ -70,7 +53,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     this.openedAtMs = surroundings.now();
     this.#policyRef = join.policy;
     this.#policy = join.policy.current;
-    this.#lot = random();
+    this.#times = new TunnelTimes(this, random(), surroundings);
     const { reservedBits } = join.negotiated;
     const around = { owner: this, page, wheel, random, reservedBits, policy: this.#policy, backlogs };
     this.#up = new Flow({ from: "client", source: client, sink: backend }, around);
@@ -88,13 +71,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   start(clientEarly: Uint8Array, backendEarly: Uint8Array): void {
     if (clientEarly.length > 0) this.#up.push(clientEarly);
     if (backendEarly.length > 0) this.#down.push(backendEarly);
-    if (this.#cause === undefined) {
-      if (TunnelTimers.has(this.#policy)) this.#needTimers().start();
-      if (TunnelKeepalive.isSoon(this.#policy)) this.#followKeepalive();
-    }
+    if (this.#cause === undefined) this.#times.start(this.#policy);
     this.#up.startReading();
     this.#down.startReading();
-    if (!isAtEnd(this.#client.socket) && !isAtEnd(this.#backend.socket)) return;
+    if (!isAtEnd(this.#client) && !isAtEnd(this.#backend)) return;
     queueMicrotask(() => {
       this.#catchUp(this.#client);
       this.#catchUp(this.#backend);
@@ -111,6 +91,11 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
 
   get isAheadOfRate(): boolean {
     return this.#up.isAheadOfRate;
+  }
+
+  lineTo(side: "client" | "backend"): KeepaliveLine {
+    const seat = side === "client" ? this.#client : this.#backend;
+    return { side, hears: seat.reads, speaks: seat.writes, onDead: () => this.#peerDead(seat) };
   }
 
   isOpaqueFor(flow: Flow): boolean {
@@ -147,7 +132,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     this.isSettled = true;
     this.#client.socket.setKeepAlive(true, tcpKeepaliveMs);
     this.#backend.socket.setKeepAlive(true, tcpKeepaliveMs);
-    if (this.#cause === undefined) this.#followKeepalive();
+    if (this.#cause === undefined) this.#times.settle(this.#policy);
   }
 
   /** Follows its policy if that is another than before. */
@@ -155,8 +140,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     if (this.#policyRef.current === this.#policy) return;
     this.#policy = this.#policyRef.current;
     if (this.#cause !== undefined) return;
-    if (this.#timers !== undefined || TunnelTimers.has(this.#policy)) this.#needTimers().follow(this.#policy);
-    this.#followKeepalive();
+    this.#times.follow(this.#policy);
     this.#up.setPolicy(this.#policy);
     this.#down.setPolicy(this.#policy);
   }
@@ -183,7 +167,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   flowFinished(): void {
     if (!this.#up.isFinished || !this.#down.isFinished || this.#socketsOpen === 0) return;
     // What waits for one that was shed is what has to go.
-    const isWaitedFor = this.#isSlow(this.#client) || this.#isSlow(this.#backend);
+    const isWaitedFor = isSlow(this.#client) || isSlow(this.#backend);
     const settleMs = this.#cause === "buffers_full" ? 0 : isWaitedFor ? SETTLE_SLOW_MS : SETTLE_MS;
     this.#settleTimer = this.#surroundings.wheel.schedule(settleMs, () => {
       this.#isForced = true;
@@ -192,17 +176,15 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 
   stopped(flow: Flow, why: FlowStop): void {
-    const cause: EndCause =
-      why === "message_too_big" || why === "too_many_fragments" || why === "rate_limit" ? why : "protocol_error";
+    const cause = causeOf(why);
     this.#begin(cause);
     this.#wasOpaque = this.#isOpaque;
     this.#isStopped = true;
-    const other = this.#opposite(flow);
-    const { toClient, toBackend } = CLOSE_CODES[cause];
+    const [toSink, toSource] = codesFor(flow, cause);
     // Of what is not allowed nothing has passed: its receiver stands between two frames, unless it is about bytes alone.
-    if (flow.tracker.isAtFrameBoundary) flow.tell(flow.from === "client" ? toBackend : toClient);
-    else flow.seek(flow.from === "client" ? toBackend : toClient);
-    other.seek(flow.from === "client" ? toClient : toBackend);
+    if (flow.tracker.isAtFrameBoundary) flow.tell(toSink);
+    else flow.seek(toSink);
+    this.#opposite(flow).seek(toSource);
   }
 
   shed(): void {
@@ -217,53 +199,28 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   sourceEnded(seat: Seat): void {
     if (seat.reads.isSourceDone) return;
     seat.reads.isSourceDone = true;
+    const loss = this.#cause === undefined ? lossOf(seat) : undefined;
+    if (loss !== undefined) this.#begin(loss);
     // A client may close its half and still listen, if the backend still speaks; a backend that goes so is lost.
-    const isBackendLost = this.#cause === undefined && seat.reads.from === "backend";
-    const isClientLost = this.#cause === undefined && !isBackendLost;
-    if (this.#cause === undefined) this.#begin(isBackendLost ? "backend_lost" : "client_lost");
-    if (isBackendLost) this.#tellOfLoss(seat, "backend_lost");
-    else seat.reads.passFin(isClientLost ? CLOSE_CODES.client_lost.toBackend : undefined);
+    if (loss === "backend_lost") this.#tellOfLoss(seat, loss);
+    else seat.reads.passFin(loss && CLOSE_CODES[loss].toBackend);
     if (seat.writes.isTold) seat.writes.finish();
     else seat.writes.limit(seat.writes.tracker.hasClose ? LINGER_MS : HALF_OPEN_MS);
   }
 
   socketClosed(seat: Seat): void {
     leaveSeat(seat);
-    // What had been read from it before it broke still lies in its buffer.
-    while (!seat.reads.isSourceDone) {
-      const chunk = seat.socket.read() as Uint8Array | null;
-      if (chunk === null) break;
-      seat.reads.push(chunk);
-    }
+    takeLeftovers(seat);
     const isNews = !seat.reads.isSourceDone;
     seat.reads.isSourceDone = true;
     this.#socketsOpen -= 1;
     seat.writes.finish();
     if (this.#cause === undefined) {
-      const cause = seat.reads.from === "client" ? "client_lost" : "backend_lost";
-      this.#begin(cause);
-      this.#tellOfLoss(seat, cause);
+      const loss = lossOf(seat);
+      this.#begin(loss);
+      this.#tellOfLoss(seat, loss);
     } else if (isNews) seat.reads.passFin(undefined);
     if (this.#socketsOpen === 0) this.#end();
-  }
-
-  #needTimers(): TunnelTimers {
-    this.#timers ??= new TunnelTimers(this, this.#policy, this.#surroundings, this.#lot);
-    return this.#timers;
-  }
-
-  #followKeepalive(): void {
-    this.#keepalive ??= new TunnelKeepalive(
-      { client: this.#lineTo(this.#client), backend: this.#lineTo(this.#backend) },
-      this.#lot,
-      this.#surroundings,
-    );
-    this.#keepalive.follow(this.#policy);
-  }
-
-  #lineTo(seat: Seat): KeepaliveLine {
-    const { reads, writes } = seat;
-    return { side: reads.from, hears: reads, speaks: writes, onDead: () => this.#peerDead(seat) };
   }
 
   /** It is silent, and does not answer. */
@@ -277,12 +234,12 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
 
   /** The side of this seat is gone without a Close: the other side is told, and the lost one where it still listens. */
   #tellOfLoss(seat: Seat, cause: EndCause): void {
-    const { toClient, toBackend } = CLOSE_CODES[cause];
+    const [toOther, toLost] = codesFor(seat.reads, cause);
     const isClient = seat.reads.from === "client";
-    seat.reads.tell(isClient ? toBackend : toClient);
+    seat.reads.tell(toOther);
     if (seat.writes.isFinished) return;
     // A client that is gone does not miss the rest of a frame; a backend that only stopped to speak is told of no Close.
-    if (!isClient || seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(isClient ? toClient : toBackend);
+    if (!isClient || seat.writes.tracker.isAtFrameBoundary) seat.writes.tell(toLost);
     else seat.writes.finish();
   }
 
@@ -293,8 +250,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   /** An end that is not a peer's Close: the first cause stays, and the policy has no say any more. */
   #begin(cause: EndCause): void {
     this.#cause ??= cause;
-    this.#timers?.stop();
-    this.#keepalive?.stop();
+    this.#times.stop();
   }
 
   /** A socket that ended or closed before it came to us has no event left to say so. */
@@ -310,11 +266,6 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     this.#backend.socket.destroy();
   }
 
-  /** Bytes still wait for this peer. */
-  #isSlow(seat: Seat): boolean {
-    return !seat.socket.destroyed && seat.socket.writableLength > 0;
-  }
-
   #end(): void {
     this.#begin("cut");
     this.#surroundings.wheel.cancel(this.#settleTimer);
@@ -326,7 +277,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
         cause: this.#cause ?? "cut",
         forced: this.#isForced,
         opaque: this.#isOpaque,
-        roundTripMs: this.#keepalive?.roundTripMs,
+        roundTripMs: this.#times.roundTripMs,
         durationMs: this.#surroundings.now() - this.openedAtMs,
       }),
     );
@@ -341,7 +292,16 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 }
 
-/** It has told its end to whoever listened before. */
-function isAtEnd(socket: Socket): boolean {
-  return socket.closed || socket.readableEnded;
+function lossOf({ reads }: Seat): "client_lost" | "backend_lost" {
+  return reads.from === "client" ? "client_lost" : "backend_lost";
+}
+
+function causeOf(why: FlowStop): EndCause {
+  return why === "message_too_big" || why === "too_many_fragments" || why === "rate_limit" ? why : "protocol_error";
+}
+
+/** What a flow's sink is told of a cause, and what its source. */
+function codesFor(flow: Flow, cause: EndCause): readonly [number | undefined, number | undefined] {
+  const { toClient, toBackend } = CLOSE_CODES[cause];
+  return flow.from === "client" ? [toBackend, toClient] : [toClient, toBackend];
 }

@@ -64,3 +64,22 @@ export function takeSeat(seat: Seat, into: Uint8Array | undefined): void {
 export function leaveSeat(seat: Seat): void {
   (seat.socket as SeatedSocket)[SEAT] = undefined;
 }
+
+/** It has told its end to whoever listened before. */
+export function isAtEnd({ socket }: Seat): boolean {
+  return socket.closed || socket.readableEnded;
+}
+
+/** Bytes still wait for its peer. */
+export function isSlow({ socket }: Seat): boolean {
+  return !socket.destroyed && socket.writableLength > 0;
+}
+
+/** What had been read from a socket before it broke still lies in its buffer. */
+export function takeLeftovers({ socket, reads }: Seat): void {
+  while (!reads.isSourceDone) {
+    const chunk = socket.read() as Uint8Array | null;
+    if (chunk === null) break;
+    reads.push(chunk);
+  }
+}

@@ -1,8 +1,9 @@
 import { ReadPage } from "./read-page.ts";
 import type { Backlogs } from "./paced-pipe.ts";
-import { LiveTunnel, type TunnelSurroundings } from "./live-tunnel.ts";
+import { LiveTunnel } from "./live-tunnel.ts";
 import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
+import type { TunnelSurroundings } from "./tunnel-surroundings.ts";
 import type { Join, Relay, RelayObserver, Tunnel, TunnelEndListener } from "./types.ts";
 
 export interface TunnelRelayOptions<Context> {
@@ -27,7 +28,7 @@ const SETTLED_AFTER_MS = 5_000;
 
 class TunnelRelay<Context> implements Relay<Context> {
   readonly #tunnels = new Roster<LiveTunnel<Context>>();
-  readonly #surroundings: TunnelSurroundings<Context>;
+  readonly #surroundings: TunnelSurroundings<LiveTunnel<Context>>;
   #settling: TimerHandle | undefined = undefined;
 
   constructor(options: TunnelRelayOptions<Context>) {
