@@ -58,6 +58,7 @@ function hostOf(tracker: FrameTracker, wheel: TimerWheel): GateHost & { bytes: n
     swallowed: never,
     holdForRate: never,
     goOnForRate: never,
+    noteWaiting: never,
     passedLater: never,
     stopped: never,
   };

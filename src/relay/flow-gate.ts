@@ -179,6 +179,7 @@ export class FlowGate {
     const waiting = Buffer.concat(rest);
     if (this.#policy.onLimit === "Close") return this.#stop("rate_limit", waiting);
     this.#waiting = waiting;
+    this.#host.noteWaiting(waiting.length);
     this.#waitFor(waitMs);
     return false;
   }

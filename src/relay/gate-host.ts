@@ -29,6 +29,8 @@ export interface GateHost {
   /** Stop and go on reading the source. */
   holdForRate(): void;
   goOnForRate(): void;
+  /** So many bytes more wait for their time. */
+  noteWaiting(addedBytes: number): void;
   /** What had waited for its time has gone on. */
   passedLater(): void;
   /** The policy forbids what comes next. Ends the flow, which closes this gate. */

@@ -108,6 +108,11 @@ export abstract class PacedPipe implements BufferHolder {
     this.#goOn(RATE);
   }
 
+  /** So much has been read and waits for its time: memory as any other. */
+  noteWaiting(addedBytes: number): void {
+    this.#backlogs?.note(this, addedBytes);
+  }
+
   /** Nothing goes to the sink any more: the source is read whatever had stopped it. */
   readOn(): void {
     if (this.#rests === 0) return;

@@ -163,6 +163,33 @@ test.for([
   expect(clientPeer.error).toBeUndefined();
 });
 
+test("what waits for its time is told to the budget, until it has gone on", async () => {
+  const now = () => 1_000_000;
+  const holders: BufferHolder[] = [];
+  const relay = createTunnelRelay<string>({
+    wheel: new TimerWheel({ now }),
+    now,
+    random: () => 0,
+    budget: { note: (holder) => void holders.push(holder), forget: () => {} },
+    onEnd: () => {},
+  });
+  const [clientFar, client] = await socketPair();
+  const [backendFar, backend] = await socketPair();
+  const early = new Uint8Array(0);
+  const policy = { current: { ...NO_LIMITS, messagesPerSecond: 10, onLimit: "Pause" as "Pause" | "Close" } };
+  const sides = { client: { socket: client, early }, backend: { socket: backend, early } };
+  const tunnel = relay.join({ ...sides, policy, negotiated: NOTHING_NEGOTIATED, context: "" });
+  const one = frame("client", BINARY, Buffer.alloc(10));
+  clientFar.write(Buffer.concat(Array.from({ length: 100 }, () => one)));
+  await until(() => expect(holders).toHaveLength(1));
+  expect(holders[0]?.waitingBytes).toBe(90 * one.length);
+  policy.current = { ...NO_LIMITS, onLimit: "Pause" };
+  relay.policiesChanged();
+  backendFar.resume();
+  await until(() => expect(holders[0]?.waitingBytes).toBe(0));
+  tunnel.cut();
+});
+
 test("whoever the budget does not let us read is not given up for its silence, and has its time again behind it", async () => {
   const clock = { ms: 1_000_000 };
   const now = () => clock.ms;
