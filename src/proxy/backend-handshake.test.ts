@@ -174,6 +174,9 @@ describe("a backend that goes before its answer is whole is a 502:", () => {
   });
 });
 
+/** A backend that does not answer the Close by which it hears of a lost client is waited for. */
+const AFTER_LINGER = { timeout: 10_000 };
+
 test("after many handshakes of each kind neither descriptor, lease nor connection is left", async () => {
   await using cleanups = new Cleanups();
   const refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
@@ -199,15 +202,15 @@ test("after many handshakes of each kind neither descriptor, lease nor connectio
     client.socket.destroy();
   };
   await once();
-  await expect.poll(() => [proxy.server.openConnections, proxy.leases()]).toEqual([0, [0, 0]]);
-  await expect.poll(() => backend.sockets.every((socket) => socket.destroyed)).toBe(true);
+  await expect.poll(() => [proxy.server.openConnections, proxy.leases()], AFTER_LINGER).toEqual([0, [0, 0]]);
+  await expect.poll(() => backend.sockets.every((socket) => socket.destroyed), AFTER_LINGER).toBe(true);
   const before = descriptors();
   for (const script of scripts) {
     backend.script = script;
     await Promise.all(Array.from({ length: 20 }, once));
   }
-  await expect.poll(() => [proxy.server.openConnections, proxy.leases()]).toEqual([0, [0, 0]]);
+  await expect.poll(() => [proxy.server.openConnections, proxy.leases()], AFTER_LINGER).toEqual([0, [0, 0]]);
   expect(proxy.server.pendingHandshakes).toBe(0);
-  await expect.poll(() => backend.sockets.every((socket) => socket.destroyed)).toBe(true);
-  await expect.poll(descriptors).toBeLessThanOrEqual(before);
+  await expect.poll(() => backend.sockets.every((socket) => socket.destroyed), AFTER_LINGER).toBe(true);
+  await expect.poll(descriptors, AFTER_LINGER).toBeLessThanOrEqual(before);
 });
