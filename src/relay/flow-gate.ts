@@ -35,6 +35,8 @@ export class FlowGate {
   #pongs: PongWatch | undefined = undefined;
   /** What waits for its time, behind what the sieve holds. */
   #waiting: Uint8Array = NOTHING;
+  /** What had waited and is under way again: nobody else writes to it. */
+  #resumed: Uint8Array | undefined = undefined;
   #timer: TimerHandle | undefined = undefined;
   /** Until the next frame may begin, in milliseconds. */
   #waitMs = 0;
@@ -129,10 +131,10 @@ export class FlowGate {
         return true;
       case "control":
         if (this.#mayPass(step)) this.#pass(step.bytes);
-        else if (this.#waitMs > 0) return this.#waitForTime([step.bytes, chunk.subarray(step.next)]);
+        else if (this.#waitMs > 0) return this.#waitForTime(step.bytes, chunk, step.next);
         return true;
       case "wait":
-        return this.#waitForTime([this.#sieve.release(), chunk.subarray(step.next)]);
+        return this.#waitForTime(this.#sieve.release(), chunk, step.next);
       case "stop":
         return this.#stop(step.why, chunk.subarray(step.next));
       case "hold":
@@ -172,14 +174,17 @@ export class FlowGate {
     return false;
   }
 
-  /** The next frame is more than the rates allow. */
-  #waitForTime(rest: readonly Uint8Array[]): false {
+  /** The next frame is more than the rates allow: it begins with `held` and goes on in the chunk at `next`. */
+  #waitForTime(held: Uint8Array, chunk: Uint8Array, next: number): false {
     const waitMs = Math.max(this.#waitMs, this.#payForBytes());
-    // A copy: the chunk's bytes are others when the time has come.
-    const waiting = Buffer.concat(rest);
+    const size = held.length + chunk.length - next;
+    // Thousands of messages may wait in one chunk: it is copied when half of it is gone, not for each of them.
+    const isOurs = chunk === this.#resumed && 2 * size > chunk.buffer.byteLength;
+    // Else a copy: the chunk's bytes are others when the time has come.
+    const waiting = isOurs ? chunk.subarray(chunk.length - size) : Buffer.concat([held, chunk.subarray(next)]);
     if (this.#policy.onLimit === "Close") return this.#stop("rate_limit", waiting);
     this.#waiting = waiting;
-    this.#host.noteWaiting(waiting.length);
+    if (chunk !== this.#resumed) this.#host.noteWaiting(size);
     this.#waitFor(waitMs);
     return false;
   }
@@ -198,7 +203,10 @@ export class FlowGate {
     this.#timer = undefined;
     const waiting = this.#waiting;
     this.#waiting = NOTHING;
+    // Unless it goes on with a frame that the sieve holds the beginning of.
+    if (this.#sieve.heldBytes === 0) this.#resumed = waiting;
     const hasPassed = this.#run(waiting);
+    this.#resumed = undefined;
     if (this.#isClosed) return;
     if (this.#timer === undefined) this.#host.goOnForRate();
     if (hasPassed) this.#host.passedLater();
