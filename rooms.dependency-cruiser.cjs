@@ -8,6 +8,7 @@ const ROOMS = {
   status: { rooms: ["api", "graph"], npm: [], node: [] },
   upstream: { rooms: ["routing"], npm: [], node: [] },
   relay: { rooms: [], npm: [], node: ["net", "stream"] },
+  drain: { rooms: ["routing", "upstream", "relay"], npm: [], node: [] },
   proxy: {
     rooms: ["routing", "upstream", "relay"],
     npm: ["undici"],
@@ -16,11 +17,12 @@ const ROOMS = {
   files: { rooms: ["api", "graph", "controller", "dns", "status"], npm: ["yaml"], node: ["fs", "path"] },
   controller: { rooms: ["graph", "routing", "upstream", "status"], npm: [], node: [] },
   telemetry: {
-    rooms: ["proxy", "relay", "upstream", "controller"],
+    rooms: ["proxy", "relay", "upstream", "drain", "controller"],
     npm: ["pino", "pino-pretty", "prom-client"],
     node: ["perf_hooks"],
   },
-  admin: { rooms: [], npm: [], node: ["http"] },
+  admin: { rooms: ["api"], npm: ["zod"], node: ["http", "net", "fs", "path"] },
+  operator: { rooms: ["admin"], npm: ["zod"], node: ["http", "timers"] },
   dns: { rooms: ["api", "graph", "controller"], npm: [], node: ["dns", "net"] },
   kube: {
     rooms: ["api", "graph", "controller", "status", "dns"],

@@ -33,7 +33,7 @@ async function serve(backendPort: number): Promise<ProxyServer> {
   const { now } = pings;
   const wheel = new TimerWheel({ now });
   wheel.start();
-  const registry = new UpstreamRegistry({ random: Math.random });
+  const registry = new UpstreamRegistry({ random: Math.random, now: () => performance.now() });
   const pseudonym = "holdfast-00000000";
   let ids = 0;
   const server = new ProxyServer({

@@ -20,7 +20,7 @@ function endpoints(count: number, net: number): readonly Endpoint[] {
 
 /** The sum of the ports tells how often each upstream was chosen. */
 function leasing(weights: readonly (readonly [UpstreamKey, number])[], backends: number, portSum: number): Work {
-  const registry = new UpstreamRegistry({ random: () => 0 });
+  const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
   registry.setEndpoints(CHAT, endpoints(backends, 1));
   registry.setEndpoints(CANARY, endpoints(backends, 2));
   const rule: Pick<CompiledRule, "id" | "backends"> = {

@@ -1,18 +1,10 @@
 import { z } from "zod";
+import { limitUpTo } from "./limits.ts";
 import { celRules } from "./schema-notes.ts";
 
 /** 1 TiB. What is above is mistyped, and all below is counted exactly. */
 const MOST_BYTES = 2 ** 40;
 const MOST_FRAMES = 1_000_000;
-
-/** A limit that is off when it is not set: a 0 would read as "nothing may pass" as well as "off". */
-function limitUpTo(most: number): z.ZodNumberFormat {
-  const tooMuch = `must be at most ${most}; leave the field out for no limit`;
-  return z
-    .int({ abort: true, error: ({ code }) => (code === "too_big" ? tooMuch : undefined) })
-    .min(1, { error: "must be at least 1; leave the field out for no limit" })
-    .max(most, { error: tooMuch });
-}
 
 export const frames = z
   .strictObject({

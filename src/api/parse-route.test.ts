@@ -4,6 +4,15 @@ import { parseEndpointSlice } from "./endpoint-slice.ts";
 import { parseWebSocketRoute } from "./parse-route.ts";
 import { parseService } from "./service.ts";
 
+/** What a rule that says nothing of drains means. */
+const KEPT = {
+  onBackendRemoval: "Keep",
+  onUnready: "Keep",
+  onZeroWeight: "Keep",
+  within: "25s",
+  close: { code: 1012 },
+};
+
 const HEAD = { apiVersion: "holdfast.dev/v1alpha1", kind: "WebSocketRoute" };
 
 function parsed(object: unknown) {
@@ -26,6 +35,7 @@ describe("defaults", () => {
             timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "0s" },
             keepalive: { ping: "30s", timeout: "20s", backendPing: "0s" },
             frames: { strictness: "Observe", onLimit: "Close" },
+            drain: KEPT,
           },
         ],
       },
@@ -40,6 +50,7 @@ describe("defaults", () => {
       lifetime: { max: "12h" },
       keepalive: { ping: "0s" },
       frames: { maxMessageBytes: 1024 },
+      drain: { onUnready: "Close", close: { reason: "moving on" } },
     };
     const [first] = parsed({ ...HEAD, metadata: { name: "chat" }, spec: { rules: [rule] } }).spec.rules;
     expect(first).toEqual({
@@ -53,6 +64,7 @@ describe("defaults", () => {
       lifetime: { max: "12h", jitterPercent: 20 },
       keepalive: { ping: "0s", timeout: "20s", backendPing: "0s" },
       frames: { strictness: "Observe", maxMessageBytes: 1024, onLimit: "Close" },
+      drain: { ...KEPT, onUnready: "Close", close: { code: 1012, reason: "moving on" } },
     });
   });
 
@@ -98,6 +110,7 @@ const RICH: unknown = {
         lifetime: { max: "12h" },
         keepalive: { ping: "30s", timeout: "20s" },
         frames: { strictness: "Enforce", maxMessageBytes: 65_536, messagesPerSecond: 10, onLimit: "Pause" },
+        drain: { onBackendRemoval: "Close", within: "1m", perSecond: 5, close: { code: 4001, reason: "moving on" } },
       },
     ],
   },

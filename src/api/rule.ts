@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { backendRefs } from "./backend-refs.ts";
+import { drain } from "./drain.ts";
 import { frames } from "./frames.ts";
 import { headerEdits } from "./headers.ts";
 import { keepalive } from "./keepalive.ts";
@@ -45,6 +46,7 @@ const rule = z
     lifetime: lifetime.describe("An end for tunnels that would live too long. Not set: none.").optional(),
     keepalive,
     frames,
+    drain,
   })
   .meta(celRules(prefixIsMatched));
 

@@ -11,6 +11,9 @@ import {
   parseTarget,
 } from "./flag-values.ts";
 
+/** Between the grace and the deadline of the end. In less, all clients would come back in one moment. */
+const LEAST_SPREAD_MS = 1_000;
+
 /** A rule has at most 16 backendRefs, and each name is one. */
 const MAX_TARGETS = 15;
 
@@ -64,13 +67,9 @@ export function commonFlags(defaults: { readonly admin: string }): readonly Opti
       parse: parseDuration,
       fallback: "15s",
     }),
-    flag("--shutdown-deadline <duration>", "after SIGTERM, the last tunnel is closed by then", {
+    flag("--shutdown-deadline <duration>", "after SIGTERM, tunnels are closed from the grace until then, spread", {
       parse: parseDuration,
       fallback: "25s",
-    }),
-    flag("--shutdown-spread <duration>", "closes are spread over so long before the deadline", {
-      parse: parseDuration,
-      fallback: "5s",
     }),
   ];
 }
@@ -86,7 +85,6 @@ interface CommonValues {
   readonly maxTunnels?: number;
   readonly shutdownGrace: number;
   readonly shutdownDeadline: number;
-  readonly shutdownSpread: number;
   readonly dnsInterval: number;
 }
 
@@ -96,12 +94,11 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
   const shutdown = {
     graceMs: values.shutdownGrace,
     deadlineMs: values.shutdownDeadline,
-    spreadMs: values.shutdownSpread,
   };
-  if (shutdown.graceMs + shutdown.spreadMs > shutdown.deadlineMs) {
+  if (shutdown.graceMs + LEAST_SPREAD_MS > shutdown.deadlineMs) {
     command.error(
-      `error: --shutdown-grace (${shutdown.graceMs}ms) and --shutdown-spread (${shutdown.spreadMs}ms) together ` +
-        `must not be longer than --shutdown-deadline (${shutdown.deadlineMs}ms).`,
+      `error: --shutdown-grace (${shutdown.graceMs}ms) must be shorter than --shutdown-deadline (${shutdown.deadlineMs}ms) ` +
+        `by ${LEAST_SPREAD_MS}ms or more: tunnels are closed in the time between. Make it shorter, or the deadline longer.`,
     );
   }
   return {

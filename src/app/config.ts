@@ -12,10 +12,8 @@ export interface ListenAddress {
 export interface ShutdownPlan {
   /** New connections are accepted so long. */
   readonly graceMs: number;
-  /** By then the last tunnel has been told to close. */
+  /** By then the last tunnel has been told to close; the closes are spread over all the time since the grace. */
   readonly deadlineMs: number;
-  /** The closes are spread over so long before the deadline. */
-  readonly spreadMs: number;
 }
 
 /** Where `holdfast proxy` sends: an address or a name, with a port. */

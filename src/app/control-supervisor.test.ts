@@ -20,7 +20,7 @@ function supervise(code: string) {
   const counts = { restarts: 0 };
   const holder = new TableHolder();
   const receiver = new DataPlaneReceiver({
-    registry: new UpstreamRegistry({ random: () => 0 }),
+    registry: new UpstreamRegistry({ random: () => 0, now: () => 0 }),
     holder,
     onCommit: () => commits.push(holder.current.generation),
     onReport: () => {},

@@ -35,7 +35,7 @@ function entry(route: string, path = "/"): CompiledEntry {
 }
 
 function dataSide() {
-  const registry = new UpstreamRegistry({ random: () => 0 });
+  const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
   const holder = new TableHolder();
   const commits: CensusChange[] = [];
   const reports: Report[] = [];
@@ -134,7 +134,7 @@ test("a list of 10,000 entries of one host is indexed part by part, each once", 
       super.extend(entries);
     }
   }
-  const registry = new UpstreamRegistry({ random: () => 0 });
+  const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
   const holder = new WatchedHolder();
   const receiver = new DataPlaneReceiver({ registry, holder, onCommit: () => {}, onReport: () => {} });
   const list = Array.from({ length: 10_000 }, (_, index) => entry(`r${index}`, `/${index}`));

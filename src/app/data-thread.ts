@@ -1,9 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
+import { OrderedDrains, type PacerSurroundings, RuleDrains } from "../drain/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { BufferBudget, createTunnelRelay, TimerWheel } from "../relay/index.ts";
 import { TableHolder } from "../routing/index.ts";
-import { ControllerTelemetry, METRICS, type Metrics, type PlainLines, ProxyTelemetry } from "../telemetry/index.ts";
+import {
+  ControllerTelemetry,
+  DrainTelemetry,
+  METRICS,
+  type Metrics,
+  type PlainLines,
+  ProxyTelemetry,
+} from "../telemetry/index.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
 import type { Config } from "./config.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
@@ -26,9 +34,18 @@ export interface DataThreadOptions {
   readonly random: () => number;
 }
 
+/** Whoever takes tunnels off backends or off the process. */
+export interface ThreadDrains {
+  readonly byRule: RuleDrains;
+  readonly ordered: OrderedDrains;
+}
+
 /** All that serves clients, constructed and connected; nothing listens yet. */
 export interface DataThread {
   readonly proxy: ProxyServer;
+  readonly registry: UpstreamRegistry;
+  readonly tables: TableHolder;
+  readonly drains: ThreadDrains;
   /** Where the control thread's messages go. */
   readonly receiver: DataPlaneReceiver;
   /** Resolves when the first table is live. */
@@ -41,7 +58,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
   const { maxTunnels = Infinity, maxConnections = Infinity } = bounds;
   const wheel = new TimerWheel({ now });
   const budget = new BufferBudget({ limitBytes: bounds.bufferBudgetBytes, wheel, now });
-  const registry = new UpstreamRegistry({ random });
+  const registry = new UpstreamRegistry({ random, now });
   const tables = new TableHolder();
   const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
   const proxy = new ProxyServer({
@@ -58,12 +75,30 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     pseudonym,
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },
-    admission: { maxTunnels, maxConnections, buffers: budget },
+    admission: {
+      maxTunnels,
+      maxConnections,
+      buffers: budget,
+      drain: {
+        get isRefusing() {
+          return drains.ordered.isRefusing;
+        },
+      },
+    },
+  });
+  const drains = connectDrains({
+    proxy,
+    registry,
+    wheel,
+    now,
+    random,
+    observer: new DrainTelemetry({ log, metrics, now }),
   });
   metrics.observe({
     tunnels: () => proxy.tunnels,
     upstreams: () => registry.stats(),
     buffers: () => budget,
+    drains: () => [...drains.byRule.facts(), ...drains.ordered.facts()],
     maxTunnels: () => bounds.maxTunnels,
     timers: () => wheel.size,
     droppedLogLines: options.droppedLogLines,
@@ -82,7 +117,31 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     onReport: reportHandler(log, metrics),
   });
   wheel.start();
-  return { proxy, receiver, hasTable, wheel };
+  return { proxy, registry, tables, drains, receiver, hasTable, wheel };
+}
+
+/** Drains hear of backends that leave, of rules that change, and of every tunnel; a tunnel that opens hears of drains. */
+function connectDrains({
+  proxy,
+  registry,
+  ...around
+}: PacerSurroundings & { readonly proxy: ProxyServer; readonly registry: UpstreamRegistry }): ThreadDrains {
+  const byRule = new RuleDrains({ ...around, tunnels: proxy.tunnels, rules: proxy.followedRules });
+  const ordered = new OrderedDrains({ ...around, tunnels: proxy.tunnels, backends: registry });
+  registry.onDeparture(byRule.departure);
+  registry.onForgotten((backend) => byRule.forgotten(backend));
+  proxy.onTunnels({
+    opened: (tunnel) => {
+      byRule.opened(tunnel);
+      ordered.opened(tunnel);
+    },
+    ended: (tunnel) => {
+      byRule.ended(tunnel);
+      ordered.ended(tunnel);
+    },
+    rulesChanged: (ids) => byRule.rulesChanged(ids),
+  });
+  return { byRule, ordered };
 }
 
 /** What the control thread tells, into the log and the metrics of this thread. */

@@ -13,11 +13,11 @@ import { LogSink } from "./log-sink.ts";
 import { type ProcessBounds, processBounds, readProcessLimits, tellBounds } from "./process-bounds.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
 import { graphOptions } from "./graph-options.ts";
-import { drain, drainOf } from "./shutdown.ts";
+import { shutDown, shutdownTarget } from "./shutdown.ts";
 import { type EndSignal, onEndSignals } from "./signals.ts";
 
 /** Ctrl-C at a terminal: no balancer waits for a grace, and a person does. */
-const INTERRUPT_PLAN: ShutdownPlan = { graceMs: 0, deadlineMs: 2_000, spreadMs: 2_000 };
+const INTERRUPT_PLAN: ShutdownPlan = { graceMs: 0, deadlineMs: 2_000 };
 /** How long the last sockets may take to close. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -96,7 +96,7 @@ class Run {
       onRestart: () => metrics.increment(METRICS.controlRestarts),
     });
     this.#admin = new AdminServer({
-      isReady: () => this.#isReady,
+      isReady: () => this.#isReady && this.#data.drains.ordered.processDrainedForMs === undefined,
       metrics: () => metrics.render(),
       metricsContentType: metrics.contentType,
       onError: (error) => log.error({ err: error }, "the admin port failed"),
@@ -137,11 +137,11 @@ class Run {
     this.#isReady = false;
     this.#log.info({ signal }, "signal received");
     this.#control.leave();
-    const { proxy } = this.#data;
+    const { proxy, drains } = this.#data;
     if (proxy.listeners.length === 0) return;
-    await drain({
+    await shutDown({
       plan: planFor(signal, this.#config.shutdown),
-      target: drainOf(proxy),
+      target: shutdownTarget(proxy, drains.ordered),
       log: this.#log,
       now,
       sleep: (ms) => sleep(ms),

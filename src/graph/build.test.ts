@@ -235,6 +235,7 @@ const FULL_ROUTE = route(
         lifetime: { max: "1h", jitterPercent: 5 },
         keepalive: { ping: "1s", timeout: "1s", backendPing: "1s" },
         frames: { strictness: "Enforce", maxMessageBytes: 1, messagesPerSecond: 1, onLimit: "Pause" },
+        drain: { onBackendRemoval: "Close", within: "1s", perSecond: 1, close: { code: 4000, reason: "a" } },
       },
     ],
   },

@@ -4,6 +4,7 @@ import {
   type CompiledMatch,
   type CompiledPath,
   type CompiledRule,
+  type DrainPolicy,
   type HeaderEdits,
   type RulePolicy,
   ruleId,
@@ -54,7 +55,7 @@ function compileEdits(edits: WrittenEdits | undefined): HeaderEdits | undefined 
   return set.length + add.length + remove.length === 0 ? undefined : { set, add, remove };
 }
 
-function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames }: RouteRule): RulePolicy {
+function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames, drain }: RouteRule): RulePolicy {
   return {
     plainHTTP,
     handshakeMs: durationMs(timeouts.handshake),
@@ -73,5 +74,18 @@ function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames }: Rou
     bytesPerSecond: frames.bytesPerSecond ?? 0,
     controlFramesPerSecond: frames.controlFramesPerSecond ?? 0,
     onLimit: frames.onLimit,
+    drain: compileDrain(drain),
+  };
+}
+
+function compileDrain(drain: RouteRule["drain"]): DrainPolicy {
+  return {
+    onBackendRemoval: drain.onBackendRemoval,
+    onUnready: drain.onUnready,
+    onZeroWeight: drain.onZeroWeight,
+    withinMs: durationMs(drain.within),
+    perSecond: drain.perSecond ?? 0,
+    closeCode: drain.close.code,
+    closeReason: drain.close.reason ?? "",
   };
 }

@@ -14,7 +14,12 @@ import {
 } from "./proxy.fixture.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-const NO_BOUND = { maxTunnels: Infinity, maxConnections: Infinity, buffers: { isExhausted: false } };
+const NO_BOUND = {
+  maxTunnels: Infinity,
+  maxConnections: Infinity,
+  buffers: { isExhausted: false },
+  drain: { isRefusing: false },
+};
 
 async function opened(cleanups: Cleanups, proxy: StartedProxy): Promise<RawClient> {
   const client = rawClient(cleanups, proxy.port, handshakeHead());
@@ -50,6 +55,25 @@ test("while buffers are full no handshake begins, and no backend hears of it; wh
   await expect.poll(() => request.text()).toContain("fine");
 
   buffers.isExhausted = false;
+  proxy.setBackends([echo]);
+  await opened(cleanups, proxy);
+});
+
+test("while the process is drained no handshake begins; what is open, and plain requests, go on", async () => {
+  await using cleanups = new Cleanups();
+  const echo = await startAnswering(cleanups, switchHead());
+  const drain = { isRefusing: false };
+  const proxy = await startProxy(cleanups, { backends: [echo], admission: { ...NO_BOUND, drain } });
+  const tunnel = await opened(cleanups, proxy);
+  drain.isRefusing = true;
+  expect(await rawClient(cleanups, proxy.port, handshakeHead()).whole).toMatch(answer(503, "HF_DRAINING", 5));
+  tunnel.send(textFrame("still here", "client"));
+  await expect.poll(() => tunnel.text()).toContain("still here");
+  const plain = await startHttp(cleanups, (_request, response) => response.end("fine"));
+  proxy.setBackends([plain.port]);
+  const request = rawClient(cleanups, proxy.port, GET);
+  await expect.poll(() => request.text()).toContain("fine");
+  drain.isRefusing = false;
   proxy.setBackends([echo]);
   await opened(cleanups, proxy);
 });

@@ -11,6 +11,8 @@ export interface Admission {
   readonly maxConnections: number;
   /** What waits in all tunnels together; full ones take no new tunnels. */
   readonly buffers: { readonly isExhausted: boolean };
+  /** A process that is drained takes no new tunnels. */
+  readonly drain: { readonly isRefusing: boolean };
 }
 
 /** Takes on whatever comes. */
@@ -18,6 +20,7 @@ export const UNBOUNDED: Admission = {
   maxTunnels: Infinity,
   maxConnections: Infinity,
   buffers: { isExhausted: false },
+  drain: { isRefusing: false },
 };
 
 /** So many connections too many may be there to hear why; with more of them not even that. */
@@ -25,9 +28,10 @@ const MAX_TOLD = 16;
 
 /** Why a handshake cannot begin now; undefined = it can. `tunnels`: with all handshakes under way, and this one. */
 export function handshakeBound(
-  { maxTunnels, buffers }: Admission,
+  { maxTunnels, buffers, drain }: Admission,
   tunnels: number,
 ): { readonly code: ProxyErrorCode; readonly detail: string } | undefined {
+  if (drain.isRefusing) return { code: "HF_DRAINING", detail: "" };
   if (buffers.isExhausted) return { code: "HF_BUFFERS_FULL", detail: "" };
   if (tunnels > maxTunnels) return { code: "HF_TOO_MANY_TUNNELS", detail: `${maxTunnels} are open or being opened` };
   return undefined;

@@ -228,6 +228,15 @@ export const ANSWERS = {
     title: "The request took too long",
     help: "The rule's `timeouts.request` ran out.",
   },
+  HF_DRAINING: {
+    status: 503,
+    source: "internal",
+    retryable: false,
+    level: "info",
+    title: "This replica is being emptied",
+    help: "An operator, or a Pod's preStop hook, drains the whole process, and the time in which it still took new tunnels is over. Plain requests go on. Clients that try again reach another replica, since this one is not ready. `holdfast drains` shows it; `holdfast drain --stop` ends it.",
+    headers: SOME_SECONDS,
+  },
   HF_BUFFERS_FULL: {
     status: 503,
     source: "internal",

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import type { CompiledRule, RulePolicy } from "../routing/index.ts";
+import { describe, expect, test } from "vitest";
+import type { CompiledRule, RulePolicy, UpstreamKey } from "../routing/index.ts";
 import { LiveRules } from "./live-rules.ts";
 import { entry } from "./proxy.fixture.ts";
 
@@ -12,16 +12,16 @@ const changed = (...rules: CompiledRule[]) => new Map(rules.map((rule) => [rule.
 test("a tunnel follows the rule of its id", () => {
   const live = new LiveRules();
   const policy = live.enter(before);
-  expect(live.follow(changed(other, after))).toBe(true);
+  expect(live.follow(changed(other, after)).hasPolicies).toBe(true);
   expect(policy.current.idleMs).toBe(2_000);
 });
 
 test("it follows however many rules changed and however many are live", () => {
   const live = new LiveRules();
   const policies = [before, other].map((rule) => live.enter(rule));
-  expect(live.follow(changed(after))).toBe(true);
+  expect(live.follow(changed(after)).hasPolicies).toBe(true);
   const absent = ["a", "b", "c"].map((name) => entry({ name }).rule);
-  expect(live.follow(changed(...absent, { ...other, policy: { ...other.policy, idleMs: 3 } }))).toBe(true);
+  expect(live.follow(changed(...absent, { ...other, policy: { ...other.policy, idleMs: 3 } })).hasPolicies).toBe(true);
   expect(policies.map((policy) => policy.current.idleMs)).toEqual([2_000, 3]);
 });
 
@@ -44,20 +44,22 @@ const EDITS: Readonly<{ [Field in keyof RulePolicy]: RulePolicy[Field] }> = {
   bytesPerSecond: 1,
   controlFramesPerSecond: 1,
   onLimit: "Pause",
+  drain: { ...before.policy.drain, onBackendRemoval: "Close" },
 };
-const BEFORE_THE_TUNNEL = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs"]);
+/** What is over when the tunnel begins, and what drains read of the rule themselves. */
+const NOT_FOR_THE_RELAY = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs", "drain"]);
 const edits = Object.entries(EDITS).map(([field, value]) => ({ field, value }));
 
-test.for(edits.filter(({ field }) => !BEFORE_THE_TUNNEL.has(field)))(
+test.for(edits.filter(({ field }) => !NOT_FOR_THE_RELAY.has(field)))(
   "an edit of $field alone reaches live tunnels, once, and takes nothing else along",
   ({ field, value }) => {
     const live = new LiveRules();
     const policy = live.enter(before);
     const old = policy.current;
     const edited = { ...before, policy: { ...before.policy, [field]: value } };
-    expect(live.follow(changed(edited))).toBe(true);
+    expect(live.follow(changed(edited)).hasPolicies).toBe(true);
     expect(policy.current).toEqual({ ...old, [field]: value });
-    expect(live.follow(changed(edited))).toBe(false);
+    expect(live.follow(changed(edited)).hasPolicies).toBe(false);
   },
 );
 
@@ -65,9 +67,9 @@ test("a change that does not touch tunnels is none", () => {
   const live = new LiveRules();
   const { current } = live.enter(before);
   const edited = { ...before, rewrite: { path: undefined, host: "b.example" } };
-  expect(live.follow(changed(edited, other))).toBe(false);
-  for (const { field, value } of edits.filter((edit) => BEFORE_THE_TUNNEL.has(edit.field))) {
-    expect(live.follow(changed({ ...before, policy: { ...before.policy, [field]: value } }))).toBe(false);
+  expect(live.follow(changed(edited, other)).hasPolicies).toBe(false);
+  for (const { field, value } of edits.filter((edit) => NOT_FOR_THE_RELAY.has(edit.field))) {
+    expect(live.follow(changed({ ...before, policy: { ...before.policy, [field]: value } })).hasPolicies).toBe(false);
     expect(current).not.toHaveProperty(field);
   }
 });
@@ -88,5 +90,31 @@ test("entries vanish with their last tunnel", () => {
   live.leave(before.id);
   live.leave(before.id);
   expect(live.size).toBe(0);
-  expect(live.follow(changed(after))).toBe(false);
+  expect(live.follow(changed(after)).hasPolicies).toBe(false);
+});
+
+describe("what says something else of leaving", () => {
+  const shares = (weight: number) => [{ upstream: "apps/chat:80" as UpstreamKey, weight }];
+  const rule = { ...before, backends: shares(1) };
+  test.for([
+    { name: "an edit of drain", edited: { ...rule, policy: { ...rule.policy, drain: EDITS.drain } } },
+    { name: "another weight", edited: { ...rule, backends: shares(0) } },
+    { name: "an upstream taken out", edited: { ...rule, backends: [] } },
+    { name: "another upstream", edited: { ...rule, backends: [{ upstream: "apps/b:80" as UpstreamKey, weight: 1 }] } },
+  ])("$name is told, once, and is what tunnels follow", ({ edited }) => {
+    const live = new LiveRules();
+    live.enter(rule);
+    expect([...live.follow(changed(edited)).leaving]).toEqual([rule.id]);
+    expect(live.get(rule.id)).toBe(edited);
+    expect([...live.follow(changed({ ...edited })).leaving]).toEqual([]);
+  });
+
+  test("no other edit is, nor one of a rule without tunnels", () => {
+    const live = new LiveRules();
+    live.enter(rule);
+    const edited = { ...rule, policy: { ...rule.policy, idleMs: 9 } };
+    expect([...live.follow(changed(edited, { ...other, backends: shares(0) })).leaving]).toEqual([]);
+    expect(live.get(rule.id)).toBe(edited);
+    expect(live.get(other.id)).toBeUndefined();
+  });
 });

@@ -3,8 +3,17 @@ import type { CompiledRule, RuleId, RulePolicy } from "../routing/index.ts";
 
 interface LiveRule {
   current: TunnelPolicy;
+  rule: CompiledRule;
   /** Handshakes under way and tunnels. */
   holders: number;
+}
+
+/** What a commit changed for live tunnels. */
+export interface FollowedChange {
+  /** Some have to follow another policy from now on. */
+  readonly hasPolicies: boolean;
+  /** Rules that say something else of drains or of their upstreams' weights. */
+  readonly leaving: ReadonlySet<RuleId>;
 }
 
 /**
@@ -23,11 +32,16 @@ export class LiveRules {
   enter(rule: CompiledRule): PolicyRef {
     let live = this.#rules.get(rule.id);
     if (live === undefined) {
-      live = { current: tunnelPolicy(rule.policy), holders: 0 };
+      live = { current: tunnelPolicy(rule.policy), rule, holders: 0 };
       this.#rules.set(rule.id, live);
     }
     live.holders++;
     return live;
+  }
+
+  /** The rule that its live tunnels follow; undefined = it has none. */
+  get(id: RuleId): CompiledRule | undefined {
+    return this.#rules.get(id)?.rule;
   }
 
   /** The counterpart of `enter`: the handshake failed, or its tunnel ended. */
@@ -38,21 +52,24 @@ export class LiveRules {
     if (live.holders === 0) this.#rules.delete(id);
   }
 
-  /** Takes over what a commit changed; true when a live tunnel has to follow another policy from now on. */
-  follow(changed: ReadonlyMap<RuleId, CompiledRule>): boolean {
-    let hasChanged = false;
+  /** Takes over what a commit changed. */
+  follow(changed: ReadonlyMap<RuleId, CompiledRule>): FollowedChange {
+    let hasPolicies = false;
+    const leaving = new Set<RuleId>();
     // The fewer of both are walked: a commit may bring tens of thousands of rules.
     const ids = changed.size < this.#rules.size ? changed.keys() : this.#rules.keys();
     for (const id of ids) {
       const live = this.#rules.get(id);
       const rule = changed.get(id);
       if (live === undefined || rule === undefined) continue;
+      if (leavesOtherwise(live.rule, rule)) leaving.add(id);
+      live.rule = rule;
       const next = tunnelPolicy(rule.policy);
       if (isSame(live.current, next)) continue;
       live.current = next;
-      hasChanged = true;
+      hasPolicies = true;
     }
-    return hasChanged;
+    return { hasPolicies, leaving };
   }
 }
 
@@ -75,6 +92,14 @@ function tunnelPolicy(policy: RulePolicy): TunnelPolicy {
   };
 }
 
-function isSame(a: TunnelPolicy, b: TunnelPolicy): boolean {
-  return (Object.keys(a) as (keyof TunnelPolicy)[]).every((field) => a[field] === b[field]);
+function isSame<Fields extends object>(a: Fields, b: Fields): boolean {
+  return (Object.keys(a) as (keyof Fields)[]).every((field) => a[field] === b[field]);
+}
+
+function leavesOtherwise(a: CompiledRule, b: CompiledRule): boolean {
+  if (!isSame(a.policy.drain, b.policy.drain) || a.backends.length !== b.backends.length) return true;
+  return a.backends.some(({ upstream, weight }, i) => {
+    const other = b.backends[i];
+    return upstream !== other?.upstream || weight !== other.weight;
+  });
 }

@@ -8,7 +8,7 @@ import {
   type Tunnel,
   type TunnelEndListener,
 } from "../relay/index.ts";
-import type { CommitListener, RuleId } from "../routing/index.ts";
+import type { CommitListener } from "../routing/index.ts";
 import type { Backend, Balancer, Lease } from "../upstream/index.ts";
 import { type Admission, boundConnections, handshakeBound, UNBOUNDED } from "./admission.ts";
 import { BackendPools } from "./backend-pools.ts";
@@ -19,7 +19,7 @@ import { HttpListener, type ListenPlace, type ReceivedUpgrade } from "./http-lis
 import { LiveRules } from "./live-rules.ts";
 import { PlainExchange } from "./plain-http.ts";
 import { refuseConnect, refuseConnection, refuseGarbage } from "./refuse-connection.ts";
-import type { Decider, ProxyObserver, TunnelContext } from "./types.ts";
+import type { Decider, FollowedRules, LiveContext, ProxyObserver, TunnelListener } from "./types.ts";
 import { type OpenedTunnel, UpgradeHandshake, type UpgradeSurroundings } from "./upgrade.ts";
 
 /** For answers that last; a tunnel's sockets are the relay's to care for. */
@@ -32,7 +32,7 @@ export interface ProxyServerOptions {
   readonly balancer: Balancer;
   /** Tells which backends are gone, so that kept connections to them are closed. */
   readonly backends: { onForgotten(listener: (backend: Backend) => void): void };
-  readonly createRelay: (onEnd: TunnelEndListener<TunnelContext>) => Relay<TunnelContext>;
+  readonly createRelay: (onEnd: TunnelEndListener<LiveContext>) => Relay<LiveContext>;
   /** Started by whoever made it. */
   readonly wheel: TimerWheel;
   readonly observer: ProxyObserver;
@@ -52,16 +52,15 @@ export interface ProxyServerOptions {
 }
 
 /** With what has to be given back at its end. */
-interface HeldTunnel extends TunnelContext {
+interface HeldTunnel extends LiveContext {
   readonly lease: Lease;
-  readonly ruleId: RuleId;
 }
 
 /** One HTTP/1.1 listener with all that goes on behind it: plain requests, handshakes and tunnels. */
 export class ProxyServer {
   readonly #path: DataPath;
   readonly #pools: BackendPools;
-  readonly #relay: Relay<TunnelContext>;
+  readonly #relay: Relay<LiveContext>;
   readonly #liveRules = new LiveRules();
   readonly #http: HttpListener;
   readonly #randomId: () => string;
@@ -74,6 +73,7 @@ export class ProxyServer {
   #heldTunnels = 0;
   #openRequests = 0;
   #isStopping = false;
+  #listener: TunnelListener | undefined = undefined;
   /** Told when the last tunnel has ended. */
   #onLastTunnel: () => void = () => {};
 
@@ -95,9 +95,12 @@ export class ProxyServer {
       // Every tunnel of this relay was joined here.
       this.#giveBack(tunnel.context as HeldTunnel);
       observer.tunnelEnded(tunnel.context, end);
+      this.#listener?.ended(tunnel);
     });
     options.tables.onCommit((changed) => {
-      if (this.#liveRules.follow(changed)) this.#relay.policiesChanged();
+      const { hasPolicies, leaving } = this.#liveRules.follow(changed);
+      if (hasPolicies) this.#relay.policiesChanged();
+      if (leaving.size > 0) this.#listener?.rulesChanged(leaving);
     });
     options.backends.onForgotten((backend) => this.#pools.forget(backend.id));
     this.#http = new HttpListener(this.#path, {
@@ -125,8 +128,18 @@ export class ProxyServer {
   }
 
   /** For whoever paces their end. */
-  get tunnels(): Members<Tunnel<TunnelContext>> {
+  get tunnels(): Members<Tunnel<LiveContext>> {
     return this.#relay.tunnels;
+  }
+
+  /** What live tunnels follow. */
+  get followedRules(): FollowedRules {
+    return this.#liveRules;
+  }
+
+  /** Whoever takes tunnels off backends listens here; one at most. */
+  onTunnels(listener: TunnelListener): void {
+    this.#listener = listener;
   }
 
   /** What it listens on at the moment. */
@@ -222,20 +235,22 @@ export class ProxyServer {
   }
 
   #join({ client, backend, policy, negotiated, rule, lease, clientAddress, durationMs }: OpenedTunnel): void {
-    const { address, port, upstream } = lease.backend;
+    const { target, upstream } = lease.backend;
     const context: HeldTunnel = {
       id: this.#randomId(),
       route: rule.route,
       rule: rule.rule,
+      ruleId: rule.id,
       upstream,
-      backend: address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+      backend: target,
       clientAddress,
       lease,
-      ruleId: rule.id,
     };
     this.#heldTunnels++;
     this.#path.observer.handshakeSucceeded(context, durationMs);
-    this.#relay.join({ client, backend, policy, negotiated, context });
+    const tunnel = this.#relay.join({ client, backend, policy, negotiated, context });
+    // Early bytes may have ended it already.
+    if (this.#relay.tunnels.has(tunnel)) this.#listener?.opened(tunnel);
   }
 
   #giveBack({ lease, ruleId }: HeldTunnel): void {

@@ -1,5 +1,6 @@
-import type { CompiledEntry } from "../routing/index.ts";
-import type { TunnelEnd } from "../relay/index.ts";
+import type { CompiledEntry, CompiledRule, RuleId } from "../routing/index.ts";
+import type { Tunnel, TunnelEnd } from "../relay/index.ts";
+import type { Lease } from "../upstream/index.ts";
 import type { ProxyErrorCode } from "./answers.ts";
 
 export type HeaderPair = readonly [name: string, value: string];
@@ -66,6 +67,26 @@ export interface TunnelContext {
   /** `address:port`. */
   readonly backend: string;
   readonly clientAddress: string;
+}
+
+/** With what is asked of it while it lives. */
+export interface LiveContext extends TunnelContext {
+  readonly ruleId: RuleId;
+  /** Its place on the backend; given back when the tunnel has ended. */
+  readonly lease: Pick<Lease, "backend">;
+}
+
+/** Told of each tunnel, after all else that concerns it. Each call is cheap and never throws. */
+export interface TunnelListener {
+  opened(tunnel: Tunnel<LiveContext>): void;
+  ended(tunnel: Tunnel<LiveContext>): void;
+  /** Rules of live tunnels that say something else of drains, or of their upstreams' weights. */
+  rulesChanged(ids: ReadonlySet<RuleId>): void;
+}
+
+/** The rules that live tunnels follow: the current one of an id, or the last there was. */
+export interface FollowedRules {
+  get(id: RuleId): CompiledRule | undefined;
 }
 
 /** What the proxy tells about its work. Implemented by telemetry/; every call is cheap and never throws. */

@@ -10,8 +10,9 @@ const NOTHING: CloseCodes = Object.freeze({ toClient: undefined, toBackend: unde
 
 /**
  * Which code goes where, for every cause (RFC 6455 7.4 and the IANA registry of close codes). A side that has said
- * Close itself is told nothing: the causes `…_close` pass the peers' own frames on. Causes still to come have their
- * place here: drained or rebalanced 1012/1001, no backend in time 1013/–. 1014 is never used: some client libraries
+ * Close itself is told nothing: the causes `…_close` pass the peers' own frames on. A
+ * planned end may have words of its own for the client. Causes still to come have their place here: rebalanced 1012/1001,
+ * no backend in time 1013/–. 1014 is never used: some client libraries
  * refuse it.
  */
 export const CLOSE_CODES: Readonly<Record<EndCause, CloseCodes>> = Object.freeze({
@@ -28,6 +29,7 @@ export const CLOSE_CODES: Readonly<Record<EndCause, CloseCodes>> = Object.freeze
   too_many_fragments: Object.freeze({ toClient: 1008, toBackend: 1008 }),
   rate_limit: Object.freeze({ toClient: 1008, toBackend: 1008 }),
   buffers_full: Object.freeze({ toClient: 1013, toBackend: 1001 }),
+  drained: Object.freeze({ toClient: 1012, toBackend: 1001 }),
   admin: Object.freeze({ toClient: 1012, toBackend: 1001 }),
   proxy_shutdown: Object.freeze({ toClient: 1012, toBackend: 1001 }),
   cut: NOTHING,

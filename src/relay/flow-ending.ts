@@ -48,6 +48,7 @@ export class FlowEnding {
   #state: EndingState = "open";
   /** What a planned end will say at the boundary. */
   #plannedCode: number | undefined = undefined;
+  #plannedReason = "";
   #deadline: TimerHandle | undefined = undefined;
   #limitMs = Infinity;
   /** Pieces of a Close that is not yet known to pass. */
@@ -93,12 +94,14 @@ export class FlowEnding {
     } else if (at < chunk.length) this.#holdClose(chunk, at);
   }
 
-  seek(code: number | undefined): void {
+  /** `reason`: goes with the code. */
+  seek(code: number | undefined, reason: string): void {
     if (this.#flow.isOpaque) {
       this.finish();
       return;
     }
     this.#plannedCode = code;
+    this.#plannedReason = reason;
     this.#state = "seekingMessage";
     if (this.#flow.tracker.isAtMessageBoundary) this.tell(code);
     else this.#arm(MESSAGE_BOUNDARY_WAIT_MS);
@@ -182,7 +185,8 @@ export class FlowEnding {
     const { sink } = this.#flow;
     this.#flow.closeCode = code;
     this.#flow.spokenCode = code;
-    if (!sink.destroyed) sink.write(encodeClose(code, this.#flow.newKey()));
+    const reason = code === this.#plannedCode ? this.#plannedReason : "";
+    if (!sink.destroyed) sink.write(encodeClose(code, this.#flow.newKey(), reason));
     this.#awaitClose();
   }
 

@@ -165,10 +165,10 @@ export class Flow extends PacedPipe implements EndingHost, GateHost {
   }
 
   /** A planned end: says Close at the next message boundary, for want of one at a frame boundary. */
-  seek(code: number | undefined): void {
+  seek(code: number | undefined, reason = ""): void {
     if (!this.isOpen) return;
     const left = this.#takeGateAway();
-    this.#needEnding().seek(code);
+    this.#needEnding().seek(code, reason);
     this.#pushIntoEnding(left);
   }
 

@@ -10,7 +10,16 @@ import type { TimerHandle } from "./timer-wheel.ts";
 import { endOf, type Flows, statsOf } from "./tunnel-end.ts";
 import type { TunnelSurroundings } from "./tunnel-surroundings.ts";
 import { type TimedTunnel, TunnelTimes } from "./tunnel-times.ts";
-import type { EndCause, Join, PlannedCause, PolicyRef, Tunnel, TunnelPolicy, TunnelStats } from "./types.ts";
+import type {
+  CloseWords,
+  EndCause,
+  Join,
+  PlannedCause,
+  PolicyRef,
+  Tunnel,
+  TunnelPolicy,
+  TunnelStats,
+} from "./types.ts";
 
 /** After FIN of one side the other half has so long to finish. */
 const HALF_OPEN_MS = 30_000;
@@ -102,7 +111,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     return flow.tracker.isOpaque || this.#isOpaque;
   }
 
-  close(cause: PlannedCause): void {
+  close(cause: PlannedCause, words?: CloseWords): void {
     if (this.#cause !== undefined) {
       // Another end is under way; nothing is injected into it, but it must come to its end.
       this.#up.limit(LINGER_MS);
@@ -111,7 +120,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     }
     this.#begin(cause);
     this.#up.seek(CLOSE_CODES[cause].toBackend);
-    this.#down.seek(CLOSE_CODES[cause].toClient);
+    this.#down.seek(words?.code ?? CLOSE_CODES[cause].toClient, words?.reason);
   }
 
   cut(): void {

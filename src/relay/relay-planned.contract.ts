@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { closeOf, joinWebSockets } from "./relay-joiner.contract.ts";
 import * as stageKit from "./relay-stage.contract.ts";
@@ -20,6 +21,7 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
       { cause: "proxy_shutdown", toClient: 1_012, toBackend: 1_001 },
       { cause: "idle", toClient: 1_001, toBackend: 1_001 },
       { cause: "lifetime", toClient: 1_001, toBackend: 1_001 },
+      { cause: "drained", toClient: 1_012, toBackend: 1_001 },
       { cause: "admin", toClient: 1_012, toBackend: 1_001 },
     ] as const)("for $cause tells the client $toClient and the backend $toBackend", async (row) => {
       const stage = new Stage(factory);
@@ -42,6 +44,26 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
       });
       expect([framesIn(client.received).length, framesIn(backend.received).length]).toEqual([1, 2]);
       expect([client.error, backend.error]).toEqual([undefined, undefined]);
+    });
+
+    test.for([
+      { name: "at once", isMidMessage: false },
+      { name: "behind the message under way", isMidMessage: true },
+    ])("tells the client the code and reason it is given, $name, and the backend its own", async ({ isMidMessage }) => {
+      const stage = new Stage(factory);
+      const { client, server, tunnel } = await joinWebSockets(stage, { deflate: false });
+      const heard: unknown[] = [];
+      server.on("close", (code: number, reason: Buffer) => heard.push("backend", code, reason.toString()));
+      client.on("message", (bytes: Buffer) => heard.push(bytes.toString()));
+      if (isMidMessage) server.send("half", { fin: false });
+      await until(() => expect(tunnel.stats.bytesDown).toBe(isMidMessage ? 6 : 0));
+      tunnel.close("drained", { code: 4_401, reason: "moved to hall 2, \u00e9tage" });
+      if (isMidMessage) server.send(" whole");
+      const [code, reason] = (await once(client, "close")) as [number, Buffer];
+      expect([code, reason.toString()]).toEqual([4_401, "moved to hall 2, \u00e9tage"]);
+      await until(() => expect(heard).toContain("backend"));
+      expect(heard).toEqual([...(isMidMessage ? ["half whole"] : []), "backend", 1_001, ""]);
+      expect(await stage.end()).toMatchObject({ cause: "drained", codeToClient: 4_401, codeToBackend: 1_001 });
     });
 
     test.for([{ deflate: false }, { deflate: true }])(

@@ -69,6 +69,8 @@ export type EndCause =
   | "rate_limit"
   /** The buffers of all tunnels were full, and this one held most and did not move. */
   | "buffers_full"
+  /** The rule's policy takes tunnels off that backend. */
+  | "drained"
   /** An operator's hand. */
   | "admin"
   | "proxy_shutdown"
@@ -76,7 +78,15 @@ export type EndCause =
   | "cut";
 
 /** Ends that wait for a message boundary. */
-export type PlannedCause = Extract<EndCause, "idle" | "lifetime" | "proxy_shutdown" | "admin">;
+export type PlannedCause = Extract<EndCause, "idle" | "lifetime" | "drained" | "proxy_shutdown" | "admin">;
+
+/** What a client is told in place of the code of the cause. */
+export interface CloseWords {
+  /** One that may be sent (RFC 6455 7.4): 1000 to 1003, 1007 to 1014, 3000 to 4999. */
+  readonly code: number;
+  /** Up to 123 bytes of UTF-8 (RFC 6455 5.5); may be empty. */
+  readonly reason: string;
+}
 
 export interface TunnelStats {
   /** Up = client to backend. Bytes of the tunnel as read, our own frames never. */
@@ -115,8 +125,8 @@ export interface Tunnel<Context> {
   /** When bytes last came from either side, on the relay's clock; as exact as the wheel's tick. */
   readonly lastActiveAtMs: number;
   readonly stats: TunnelStats;
-  /** Ends the tunnel with a Close to both sides at the next boundary; the first cause stays. */
-  close(cause: PlannedCause): void;
+  /** Ends the tunnel with a Close to both sides at the next boundary; the first cause and its words stay. */
+  close(cause: PlannedCause, words?: CloseWords): void;
   /** A planned end that still waits for a boundary waits no longer: a frame that is not whole is cut. */
   hurry(): void;
   /** Destroys both sockets at once. */

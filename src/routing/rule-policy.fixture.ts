@@ -19,4 +19,13 @@ export const QUIET_POLICY: RulePolicy = {
   bytesPerSecond: 0,
   controlFramesPerSecond: 0,
   onLimit: "Close",
+  drain: {
+    onBackendRemoval: "Keep",
+    onUnready: "Keep",
+    onZeroWeight: "Keep",
+    withinMs: 25_000,
+    perSecond: 0,
+    closeCode: 1012,
+    closeReason: "",
+  },
 };

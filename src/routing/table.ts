@@ -1,7 +1,7 @@
-import { GrowingHostIndex, type HostIndex, matchInHost } from "./host-index.ts";
+import { entriesOf, GrowingHostIndex, type HostIndex, matchInHost } from "./host-index.ts";
 import { isAbsolutePath } from "./path.ts";
 import { RequestView } from "./request-view.ts";
-import type { CompiledEntry, MatchFacts, RoutingTable } from "./types.ts";
+import type { CompiledEntry, HostEntry, MatchFacts, RoutingTable } from "./types.ts";
 
 /**
  * The table of one generation. Host patterns are tried from the narrowest to the widest: the exact host, then the
@@ -33,6 +33,12 @@ export class Table implements RoutingTable {
     const exact = this.#exact.get(facts.host);
     const entry = exact === undefined ? undefined : matchInHost(exact, request);
     return entry ?? this.#matchWider(facts.host, request);
+  }
+
+  *entries(): Iterable<HostEntry> {
+    for (const [host, index] of this.#exact) yield* hostEntries(host, index);
+    for (const [suffix, index] of this.#wildcards) yield* hostEntries(`*${suffix}`, index);
+    if (this.#any !== undefined) yield* hostEntries("*", this.#any);
   }
 
   /** A copy to change, which becomes a table of its own; this one stays as it is. */
@@ -102,6 +108,10 @@ export function buildTable(generation: number, hosts: ReadonlyMap<string, readon
   const draft = emptyTable().draft();
   for (const [pattern, entries] of hosts) draft.put(pattern, entries);
   return draft.finish(generation);
+}
+
+function* hostEntries(host: string, index: HostIndex): Iterable<HostEntry> {
+  for (const entry of entriesOf(index)) yield { host, entry };
 }
 
 function set(map: Map<string, HostIndex>, key: string, index: HostIndex | undefined): void {

@@ -65,6 +65,25 @@ export interface RulePolicy {
   readonly bytesPerSecond: number;
   readonly controlFramesPerSecond: number;
   readonly onLimit: "Pause" | "Close";
+  readonly drain: DrainPolicy;
+}
+
+/** What becomes of a rule's tunnels when their backend is to be left. */
+export interface DrainPolicy {
+  /** The backend is terminating, or has vanished from the list. */
+  readonly onBackendRemoval: "Keep" | "Close";
+  /** It is listed, not ready, and not terminating. */
+  readonly onUnready: "Keep" | "Close";
+  /** The rule gives its upstream no share any more: weight 0, or not among its backendRefs. */
+  readonly onZeroWeight: "Keep" | "Close";
+  /** The last tunnel is closed so long after the drain began. Above 0. */
+  readonly withinMs: number;
+  /** Tunnels of the rule closed in any second, at most; 0 = as many as `withinMs` asks for. */
+  readonly perSecond: number;
+  /** What the client is told (RFC 6455 7.4); a backend hears 1001. */
+  readonly closeCode: number;
+  /** Printable ASCII, up to 123 characters; may be empty. */
+  readonly closeReason: string;
 }
 
 export interface CompiledRule {
@@ -112,6 +131,15 @@ export interface MatchFacts {
 export interface RoutingTable {
   readonly generation: number;
   match(facts: MatchFacts): CompiledEntry | undefined;
+  /** All that stands in it, host by host, in no order; for lists that people read. */
+  entries(): Iterable<HostEntry>;
+}
+
+/** An entry with the host pattern that it stands under. */
+export interface HostEntry {
+  /** `chat.example.com`, `*.example.com`, or `*`. */
+  readonly host: string;
+  readonly entry: CompiledEntry;
 }
 
 export interface TableRef {

@@ -1,3 +1,4 @@
+import type { DrainReason } from "../drain/index.ts";
 import type { EndCause, FrameFault } from "../relay/index.ts";
 
 /** What each cause of a tunnel's end means to whoever reads a metric or a log line. A new one does not compile without. */
@@ -15,6 +16,7 @@ export const END_CAUSES: Readonly<Record<EndCause, string>> = {
   too_many_fragments: "A message had more than `frames.maxFragments`.",
   rate_limit: "The client sent more per second than a rate of `frames` allows, and `frames.onLimit` is Close.",
   buffers_full: "The buffers of all tunnels were full, and this one held most, or had not moved for long.",
+  drained: "The rule's `drain` takes tunnels off that backend.",
   admin: "Closed by an operator's hand.",
   proxy_shutdown: "This proxy ended.",
   cut: "Cut without ceremony: a second SIGTERM.",
@@ -29,4 +31,14 @@ export const FRAME_FAULTS: Readonly<Record<FrameFault, string>> = {
   bad_length: "A length that is not in its shortest form, or cannot be (5.2).",
   bad_continuation: "A continuation of nothing, or a new message inside a fragmented one (5.4).",
   bad_close: "A Close of one byte, with a code that must not be sent, or a reason that is not UTF-8 (5.5.1, 7.4).",
+};
+
+/** Why tunnels are taken off a backend, or off the process. */
+export const DRAIN_REASONS: Readonly<Record<DrainReason, string>> = {
+  terminating: "The backend is terminating (`drain.onBackendRemoval`).",
+  vanished: "The backend was gone from its list for 5 s (`drain.onBackendRemoval`).",
+  unready: "The backend was not ready for 5 s, and most of its upstream was (`drain.onUnready`).",
+  unweighted: "The rule gives the upstream no share any more (`drain.onZeroWeight`).",
+  operator: "An operator's order.",
+  shutdown: "This proxy ends.",
 };

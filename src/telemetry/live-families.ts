@@ -1,3 +1,4 @@
+import type { DrainFacts, DrainReason } from "../drain/index.ts";
 import type { EndCause } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import type { Exposition, Sample } from "./exposition.ts";
@@ -52,6 +53,22 @@ export async function addUpstreams(out: Exposition, upstreams: readonly Upstream
     upstreams.flatMap(({ upstream, ready, draining }): Sample[] => [
       [[upstream, "ready"], ready],
       [[upstream, "draining"], draining],
+    ]),
+  );
+}
+
+/** Writes who is in drains. */
+export async function addDrains(out: Exposition, drains: Iterable<DrainFacts>): Promise<void> {
+  const sums = new Map<DrainReason, { waiting: number; closing: number }>();
+  for (const { reason, waiting, closing } of drains) {
+    const sum = sums.get(reason) ?? { waiting: 0, closing: 0 };
+    sums.set(reason, { waiting: sum.waiting + waiting, closing: sum.closing + closing });
+  }
+  await out.add(
+    METRICS.drainTunnels,
+    [...sums].flatMap(([reason, { waiting, closing }]): Sample[] => [
+      [[reason, "waiting"], waiting],
+      [[reason, "closing"], closing],
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
+import { DRAIN_REASONS, END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
 
 /** A metric as /metrics shows it and as docs/reference/metrics.md describes it. */
 export interface MetricDefinition {
@@ -12,6 +12,7 @@ export interface MetricDefinition {
 }
 
 const CAUSES = Object.keys(END_CAUSES).join(", ");
+const REASONS = Object.keys(DRAIN_REASONS).join(", ");
 const FAULTS = Object.keys(FRAME_FAULTS).join(", ");
 
 /** Every metric of ours; `process_*` and `nodejs_*` come from prom-client. */
@@ -51,6 +52,30 @@ export const METRICS = {
     type: "counter",
     help: "Tunnels that ended inside a frame, so that no Close could be written to a side.",
     labels: [],
+  },
+  drainsBegun: {
+    name: "holdfast_drains_begun_total",
+    type: "counter",
+    help: `Drains that began, by reason: ${REASONS}.`,
+    labels: ["reason"],
+  },
+  drainsLate: {
+    name: "holdfast_drains_late_total",
+    type: "counter",
+    help: "Drains whose time was up with tunnels left, by reason.",
+    labels: ["reason"],
+  },
+  drainTunnelsLeft: {
+    name: "holdfast_drain_tunnels_left_total",
+    type: "counter",
+    help: "Tunnels that were left when the time of their drain was up, by reason.",
+    labels: ["reason"],
+  },
+  drainTunnels: {
+    name: "holdfast_drain_tunnels",
+    type: "gauge",
+    help: "Tunnels in drains now, by reason and state: waiting (not yet told to close) or closing (told, not yet gone).",
+    labels: ["reason", "state"],
   },
   tunnelsForced: {
     name: "holdfast_tunnels_ended_forced_total",

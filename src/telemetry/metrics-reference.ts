@@ -1,5 +1,5 @@
 import { CLOSE_CODES, type EndCause } from "../relay/index.ts";
-import { END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
+import { DRAIN_REASONS, END_CAUSES, FRAME_FAULTS } from "./end-causes.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 
 /** The reference page of all metrics, in Markdown. */
@@ -12,6 +12,7 @@ export function metricsReference(): string {
     const { toClient = "–", toBackend = "–" } = CLOSE_CODES[cause as EndCause];
     return `| \`${cause}\` | ${meaning} | ${toClient} | ${toBackend} |`;
   });
+  const reasons = Object.entries(DRAIN_REASONS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
   const faults = Object.entries(FRAME_FAULTS).map(([fault, meaning]) => `| \`${fault}\` | ${meaning} |`);
   return [
     "# Metrics",
@@ -42,6 +43,14 @@ export function metricsReference(): string {
     "| Fault | Meaning |",
     "|---|---|",
     ...faults,
+    "",
+    "## Reasons of a drain",
+    "",
+    "The label `reason`, and the field of that name in the log lines of drains.",
+    "",
+    "| Reason | Meaning |",
+    "|---|---|",
+    ...reasons,
     "",
   ].join("\n");
 }

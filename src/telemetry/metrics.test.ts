@@ -314,7 +314,7 @@ test("label values are escaped", async () => {
 
 test("names begin with holdfast_ and end with a unit where they have one, labels are of a fixed set", () => {
   const allowed = new Set(
-    "route rule upstream cause direction side code class state stat kind result fault".split(" "),
+    "route rule upstream cause direction side code class state stat kind result fault reason".split(" "),
   );
   for (const { name, type, labels } of Object.values<MetricDefinition>(METRICS)) {
     expect(name).toMatch(/^holdfast_[a-z_]+$/);

@@ -1,10 +1,19 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { DrainFacts } from "../drain/index.ts";
 import type { FrameFault, RelayObserver, TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { CloseCodeCounters } from "./close-code-counters.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { Exposition, type Sample } from "./exposition.ts";
-import { addBuffers, addLoopDelay, addPings, addRules, addUpstreams, type BufferCounts } from "./live-families.ts";
+import {
+  addBuffers,
+  addDrains,
+  addLoopDelay,
+  addPings,
+  addRules,
+  addUpstreams,
+  type BufferCounts,
+} from "./live-families.ts";
 import { LoopDelayMeter } from "./loop-delay.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 import { PingCounters } from "./ping-counters.ts";
@@ -19,6 +28,8 @@ export interface LiveCounts {
   buffers?(): BufferCounts;
   /** Tunnels that this process can hold at once; undefined = as many as come. */
   maxTunnels?(): number | undefined;
+  /** Drains in force. */
+  drains?(): Iterable<DrainFacts>;
   /** Timers that are set now. */
   timers?(): number;
   /** Open file descriptors of the process; undefined where that cannot be known. */
@@ -79,9 +90,9 @@ export class Metrics {
     this.#live = live;
   }
 
-  /** Adds one to a small counter; label values must come from a bounded set. */
-  increment(definition: MetricDefinition, labels: Readonly<Record<string, string>> = {}): void {
-    this.#counter(definition).inc({ ...labels });
+  /** Adds to a small counter; label values must come from a bounded set. */
+  increment(definition: MetricDefinition, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    this.#counter(definition).inc({ ...labels }, by);
   }
 
   setGauge(definition: MetricDefinition, value: number, labels: Readonly<Record<string, string>> = {}): void {
@@ -194,6 +205,8 @@ export class Metrics {
 
 /** What the process holds and may hold, as far as it is told. */
 async function addProcess(out: Exposition, live: LiveCounts): Promise<void> {
+  const drains = [...(live.drains?.() ?? [])];
+  if (drains.length > 0) await addDrains(out, drains);
   const buffers = live.buffers?.();
   if (buffers !== undefined) await addBuffers(out, buffers);
   const maxTunnels = live.maxTunnels?.();

@@ -1,5 +1,6 @@
 import type { Endpoint, UpstreamKey } from "../routing/index.ts";
-import type { Backend, BackendId, Lease, LeaseOutcome } from "./types.ts";
+import type { Departure, Standing } from "./standing.ts";
+import type { Backend, BackendFacts, BackendId, Lease, LeaseOutcome } from "./types.ts";
 
 /**
  * The identity of an endpoint. Addresses are reused by later Pods, so the Pod's UID is part of it; where no UID is
@@ -9,27 +10,48 @@ export function backendId(endpoint: Pick<Endpoint, "podUid" | "address" | "port"
   return `${endpoint.podUid ?? ""}|${endpoint.address}|${endpoint.port}` as BackendId;
 }
 
+/** `address:port`, and `[address]:port` for IPv6. */
+export function targetOf({ address, port }: Pick<Endpoint, "address" | "port">): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** A backend with its live counts; outlives every table and every list of endpoints while something holds a lease. */
 export class BackendState {
   readonly backend: Backend;
-  /** The source lists it. */
-  isListed = true;
-  /** It may take new tunnels: listed, ready and not terminating. */
-  isAccepting = false;
+  /** As the source has it; undefined = it lists it not. */
+  endpoint: Endpoint | undefined = undefined;
+  standing: Standing = "serving";
+  sinceMs: number;
+  departure: Departure | undefined = undefined;
+  /** An operator took it out of the choice. */
+  isHeld = false;
   pending = 0;
   tunnels = 0;
 
-  constructor(upstream: UpstreamKey, endpoint: Endpoint) {
+  constructor(upstream: UpstreamKey, endpoint: Endpoint, nowMs: number) {
+    this.sinceMs = nowMs;
     this.backend = Object.freeze({
       id: backendId(endpoint),
       upstream,
       address: endpoint.address,
       port: endpoint.port,
+      target: targetOf(endpoint),
+      podUid: endpoint.podUid,
     });
+  }
+
+  /** It may take new tunnels. */
+  get isAccepting(): boolean {
+    return this.standing === "serving" && !this.isHeld;
   }
 
   get isIdle(): boolean {
     return this.pending === 0 && this.tunnels === 0;
+  }
+
+  get facts(): BackendFacts {
+    const { backend, standing, sinceMs, isHeld, pending, tunnels } = this;
+    return { backend, standing, sinceMs, isHeld, pending, tunnels };
   }
 }
 

@@ -5,4 +5,5 @@
  */
 export { backendId } from "./backend-state.ts";
 export { UpstreamRegistry } from "./registry.ts";
+export type { Departure, Standing } from "./standing.ts";
 export type * from "./types.ts";

@@ -19,7 +19,7 @@ function registryWith(lists: Record<string, readonly Endpoint[]>): {
   registry: UpstreamRegistry;
   forgotten: Backend[];
 } {
-  const registry = new UpstreamRegistry({ random: () => 0 });
+  const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
   const forgotten: Backend[] = [];
   registry.onForgotten((backend) => forgotten.push(backend));
   for (const [key, list] of Object.entries(lists)) registry.setEndpoints(key as UpstreamKey, list);

@@ -1,6 +1,7 @@
 import type { CompiledRule, Endpoint, UpstreamKey, WeightedUpstream } from "../routing/index.ts";
 import { BackendLease, BackendState, backendId } from "./backend-state.ts";
-import type { Backend, BackendId, Balancer, Lease, UpstreamStats } from "./types.ts";
+import { departureOf, type ListFacts, listFacts, standingOf } from "./standing.ts";
+import type { Backend, BackendFacts, BackendId, Balancer, DepartureListener, Lease, UpstreamStats } from "./types.ts";
 import { WeightedTurns } from "./weighted-turn.ts";
 
 interface UpstreamState {
@@ -22,16 +23,29 @@ export class UpstreamRegistry implements Balancer {
   readonly #upstreams = new Map<UpstreamKey, UpstreamState>();
   readonly #turns = new WeightedTurns();
   readonly #random: () => number;
+  readonly #now: () => number;
+  /** Targets that an operator took out of the choice, whether or not one of them is here. */
+  readonly #held = new Set<string>();
   readonly #forgottenListeners: ((backend: Backend) => void)[] = [];
+  readonly #departureListeners: DepartureListener[] = [];
 
-  /** `random` gives numbers in [0, 1); it decides where round robin begins, so that replicas do not march in step. */
-  constructor(options: { readonly random: () => number }) {
+  /**
+   * `random` gives numbers in [0, 1); it decides where round robin begins, so that replicas do not march in step. `now`:
+   * a monotonic clock in milliseconds.
+   */
+  constructor(options: { readonly random: () => number; readonly now: () => number }) {
     this.#random = options.random;
+    this.#now = options.now;
   }
 
   /** `listener` hears of each backend that is neither listed nor leased any more. */
   onForgotten(listener: (backend: Backend) => void): void {
     this.#forgottenListeners.push(listener);
+  }
+
+  /** `listener` hears why a backend's tunnels should leave it, each time that this changes. */
+  onDeparture(listener: DepartureListener): void {
+    this.#departureListeners.push(listener);
   }
 
   /**
@@ -42,14 +56,27 @@ export class UpstreamRegistry implements Balancer {
     const state = this.#upstreams.get(key) ?? this.#add(key, endpoints);
     if (state === undefined) return;
     state.isForsaken = endpoints === null;
-    for (const backend of state.backends.values()) {
-      backend.isListed = false;
-      backend.isAccepting = false;
-    }
+    for (const backend of state.backends.values()) backend.endpoint = undefined;
     for (const endpoint of endpoints ?? []) this.#list(state, endpoint);
+    const facts = listFacts(endpoints ?? []);
+    const changed = [...state.backends.values()].filter((backend) => this.#judge(backend, facts));
     state.accepting = [...state.backends.values()].filter((backend) => backend.isAccepting);
+    // When all of them stand where they stand now: whoever hears of one may look at the others.
+    for (const { backend, departure } of changed) this.#tellDeparture(backend, departure);
     for (const backend of state.backends.values()) this.#forgetIfDone(state, backend);
     this.#dropIfDone(state);
+  }
+
+  /** Takes the backends of that `address:port` out of the choice in every upstream, those to come included. */
+  hold(target: string): void {
+    this.#held.add(target);
+    this.#applyHolds();
+  }
+
+  /** The counterpart of `hold`. */
+  release(target: string): void {
+    this.#held.delete(target);
+    this.#applyHolds();
   }
 
   /** The keys of all upstreams of which something is known. */
@@ -69,6 +96,11 @@ export class UpstreamRegistry implements Balancer {
     const backend = state === undefined ? undefined : nextInTurn(state, tried);
     if (state === undefined || backend === undefined) return undefined;
     return new BackendLease(backend, (idle) => this.#forgetIfDone(state, idle));
+  }
+
+  /** Every backend that is listed or still carries something, at this moment. */
+  *backends(): Iterable<BackendFacts> {
+    for (const state of this.#upstreams.values()) for (const backend of state.backends.values()) yield backend.facts;
   }
 
   /** A moment's counts of every upstream, for metrics. */
@@ -98,11 +130,35 @@ export class UpstreamRegistry implements Balancer {
     const id = backendId(endpoint);
     let backend = state.backends.get(id);
     if (backend === undefined) {
-      backend = new BackendState(state.key, endpoint);
+      backend = new BackendState(state.key, endpoint, this.#now());
+      backend.isHeld = this.#held.has(backend.backend.target);
       state.backends.set(id, backend);
     }
-    backend.isListed = true;
-    backend.isAccepting = endpoint.ready && !endpoint.terminating;
+    backend.endpoint = endpoint;
+  }
+
+  /** True when it is news whether and why the backend's tunnels should leave it. */
+  #judge(backend: BackendState, facts: ListFacts): boolean {
+    const standing = standingOf(backend.endpoint, backend.standing, facts);
+    if (standing !== backend.standing) {
+      backend.standing = standing;
+      backend.sinceMs = this.#now();
+    }
+    const departure = departureOf(standing, facts);
+    if (departure === backend.departure) return false;
+    backend.departure = departure;
+    return true;
+  }
+
+  #applyHolds(): void {
+    for (const state of this.#upstreams.values()) {
+      for (const backend of state.backends.values()) backend.isHeld = this.#held.has(backend.backend.target);
+      state.accepting = [...state.backends.values()].filter((backend) => backend.isAccepting);
+    }
+  }
+
+  #tellDeparture(...said: Parameters<DepartureListener>): void {
+    for (const listener of this.#departureListeners) listener(...said);
   }
 
   #hasUntried(ref: WeightedUpstream, tried: ReadonlySet<BackendId>): boolean {
@@ -112,7 +168,7 @@ export class UpstreamRegistry implements Balancer {
   }
 
   #forgetIfDone(state: UpstreamState, backend: BackendState): void {
-    if (!backend.isListed && backend.isIdle && state.backends.delete(backend.backend.id)) {
+    if (backend.endpoint === undefined && backend.isIdle && state.backends.delete(backend.backend.id)) {
       for (const listener of this.#forgottenListeners) listener(backend.backend);
     }
     this.#dropIfDone(state);

@@ -1,4 +1,5 @@
 import type { CompiledRule, UpstreamKey } from "../routing/index.ts";
+import type { Departure, Standing } from "./standing.ts";
 
 declare const brand: unique symbol;
 /** `podUid|address|port`: what a backend is known by over every change. */
@@ -9,7 +10,27 @@ export interface Backend {
   readonly upstream: UpstreamKey;
   readonly address: string;
   readonly port: number;
+  /** `address:port`, `[address]:port` for IPv6: what logs, metrics and operators call it. */
+  readonly target: string;
+  /** undefined = nobody says. */
+  readonly podUid: string | undefined;
 }
+
+/** A backend at this moment. */
+export interface BackendFacts {
+  readonly backend: Backend;
+  readonly standing: Standing;
+  /** When it came to stand so, on the registry's clock. */
+  readonly sinceMs: number;
+  /** An operator took it out of the choice. */
+  readonly isHeld: boolean;
+  /** Leases of handshakes and plain requests under way. */
+  readonly pending: number;
+  readonly tunnels: number;
+}
+
+/** Told when a backend's tunnels should leave it, why, and when they need not any more (undefined). */
+export type DepartureListener = (backend: Backend, departure: Departure | undefined) => void;
 
 /** How a lease ended. Only `dialFailed` says something about the backend's health. */
 export type LeaseOutcome = "closed" | "dialFailed" | "refused" | "lost";

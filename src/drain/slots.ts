@@ -1,0 +1,59 @@
+/** In the middle half of its slot: two neighbours never fall together, and replicas do not march in step. */
+const EARLIEST = 0.25;
+const WIDTH = 0.5;
+/** What a late timer missed is made up for as far back as so many ticks, and spread over what is left beyond that. */
+const MADE_UP_TICKS = 4;
+
+/**
+ * Spreads what is left evenly over the time that is left: the time is cut into as many slots as there are items, and one
+ * item is due at a random place in the middle of each. Both numbers may change at any time; the slots to come follow.
+ */
+export class Slots {
+  readonly #random: () => number;
+  readonly #madeUpMs: number;
+  #endMs: number;
+  /** Where the slot under way begins. */
+  #beginMs: number;
+  /** How far into its slot the next item is due, 0 to 1. */
+  #place: number;
+
+  /** @param tickMs how late whoever asks may be. */
+  constructor(window: { readonly beginMs: number; readonly endMs: number }, random: () => number, tickMs: number) {
+    this.#random = random;
+    this.#madeUpMs = MADE_UP_TICKS * tickMs;
+    this.#beginMs = window.beginMs;
+    this.#endMs = window.endMs;
+    this.#place = this.#draw();
+  }
+
+  /** When the next of `count` items is due; they may be more or fewer than the time before. */
+  dueMs(count: number): number {
+    return this.#beginMs + this.#lengthMs(count) * this.#place;
+  }
+
+  /** One of `count` has been taken: the next slot begins. */
+  take(count: number, nowMs: number): void {
+    this.#beginMs = Math.max(this.#beginMs + this.#lengthMs(count), nowMs - this.#madeUpMs);
+    this.#place = this.#draw();
+  }
+
+  /** More have come: of the slot under way, time that has passed without them does not count. */
+  grew(count: number, nowMs: number): void {
+    this.#beginMs = Math.max(this.#beginMs, nowMs - this.#lengthMs(count));
+  }
+
+  /** Spreads over another time from now on. */
+  restart(window: { readonly beginMs: number; readonly endMs: number }): void {
+    this.#beginMs = window.beginMs;
+    this.#endMs = window.endMs;
+    this.#place = this.#draw();
+  }
+
+  #lengthMs(count: number): number {
+    return Math.max(0, this.#endMs - this.#beginMs) / Math.max(1, count);
+  }
+
+  #draw(): number {
+    return EARLIEST + WIDTH * this.#random();
+  }
+}
