@@ -126,7 +126,12 @@ function connectDrains({
   registry,
   ...around
 }: PacerSurroundings & { readonly proxy: ProxyServer; readonly registry: UpstreamRegistry }): ThreadDrains {
-  const byRule = new RuleDrains({ ...around, tunnels: proxy.tunnels, rules: proxy.followedRules });
+  const byRule = new RuleDrains({
+    ...around,
+    tunnels: proxy.tunnels,
+    rules: proxy.followedRules,
+    tunnelsOf: (backend) => registry.tunnelsOf(backend),
+  });
   const ordered = new OrderedDrains({ ...around, tunnels: proxy.tunnels, backends: registry });
   registry.onDeparture(byRule.departure);
   registry.onForgotten((backend) => byRule.forgotten(backend));

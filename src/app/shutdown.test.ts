@@ -17,7 +17,7 @@ class EndingProcess {
     observer: this.world.observer,
     tunnels: this.world.tunnels,
     random: () => 0.5,
-    backends: { hold: () => {}, release: () => {} },
+    backends: { cordon: () => {}, uncordon: () => {} },
   });
   readonly cut = new AbortController();
   readonly lines: { readonly message: string; readonly fields: object }[] = [];

@@ -13,7 +13,7 @@ export interface OrderedDrainsOptions extends PacerSurroundings {
   /** Live tunnels, closing ones included. */
   readonly tunnels: Iterable<DrainableTunnel>;
   /** Takes a target out of the choice of backends, and puts it back. */
-  readonly backends: { hold(target: string): void; release(target: string): void };
+  readonly backends: { cordon(target: string): void; uncordon(target: string): void };
 }
 
 /** How fast, and with which words. */
@@ -81,7 +81,7 @@ export class OrderedDrains {
   drainBackend(target: string, orders: Orders): DrainFacts | undefined {
     const id = `backend/${target}`;
     if (!this.#drains.has(id) && this.#drains.size >= MOST_ORDERS) return undefined;
-    this.#options.backends.hold(target);
+    this.#options.backends.cordon(target);
     const isThere = ({ context }: DrainableTunnel): boolean => context.lease.backend.target === target;
     return this.#beginOrOrder({ ...NO_NAMES, id, backend: target }, orders, isThere);
   }
@@ -113,7 +113,7 @@ export class OrderedDrains {
     const { drain, pacer } = ordered;
     if (id === PROCESS_DRAIN) this.#acceptAgain();
     const { backend } = drain.facts;
-    if (backend !== undefined) this.#options.backends.release(backend);
+    if (backend !== undefined) this.#options.backends.uncordon(backend);
     pacer.stop(drain);
     return drain.facts;
   }

@@ -18,6 +18,8 @@ export interface RuleDrainsOptions extends PacerSurroundings {
   /** Live tunnels, closing ones included. */
   readonly tunnels: Iterable<DrainableTunnel>;
   readonly rules: { get(id: RuleId): FollowedRule | undefined };
+  /** How many tunnels a backend carries; not given = they are looked for among all. */
+  readonly tunnelsOf?: (backend: Backend) => number;
 }
 
 interface Leaving {
@@ -95,7 +97,8 @@ export class RuleDrains {
       const drain = byBackend.get(backend);
       if (drain !== undefined && this.#reasonFor(id, backend) === undefined) pacer.stop(drain);
     }
-    if (this.#hasGone(backend)) this.#take(({ context }) => context.lease.backend === backend);
+    // Under a storm of endpoints that come and go, most of those that go carry nothing.
+    if (this.#hasGone(backend) && this.#options.tunnelsOf?.(backend) !== 0) this.#take(({ context }) => context.lease.backend === backend);
   }
 
   /** The rule's drains go on as it says now, or stop. */

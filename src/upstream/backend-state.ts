@@ -23,8 +23,8 @@ export class BackendState {
   standing: Standing = "serving";
   sinceMs: number;
   departure: Departure | undefined = undefined;
-  /** An operator took it out of the choice. */
-  isHeld = false;
+  /** An order took it out of the choice. */
+  isCordoned = false;
   pending = 0;
   tunnels = 0;
 
@@ -42,7 +42,7 @@ export class BackendState {
 
   /** It may take new tunnels. */
   get isAccepting(): boolean {
-    return this.standing === "serving" && !this.isHeld;
+    return this.standing === "serving" && !this.isCordoned;
   }
 
   get isIdle(): boolean {
@@ -50,8 +50,8 @@ export class BackendState {
   }
 
   get facts(): BackendFacts {
-    const { backend, standing, sinceMs, isHeld, pending, tunnels } = this;
-    return { backend, standing, sinceMs, isHeld, pending, tunnels };
+    const { backend, standing, sinceMs, isCordoned, pending, tunnels } = this;
+    return { backend, standing, sinceMs, isCordoned, pending, tunnels };
   }
 }
 

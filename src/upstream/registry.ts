@@ -24,8 +24,8 @@ export class UpstreamRegistry implements Balancer {
   readonly #turns = new WeightedTurns();
   readonly #random: () => number;
   readonly #now: () => number;
-  /** Targets that an operator took out of the choice, whether or not one of them is here. */
-  readonly #held = new Set<string>();
+  /** Targets that an order took out of the choice, whether or not one of them is here. */
+  readonly #cordoned = new Set<string>();
   readonly #forgottenListeners: ((backend: Backend) => void)[] = [];
   readonly #departureListeners: DepartureListener[] = [];
 
@@ -68,15 +68,15 @@ export class UpstreamRegistry implements Balancer {
   }
 
   /** Takes the backends of that `address:port` out of the choice in every upstream, those to come included. */
-  hold(target: string): void {
-    this.#held.add(target);
-    this.#applyHolds();
+  cordon(target: string): void {
+    this.#cordoned.add(target);
+    this.#applyCordons();
   }
 
-  /** The counterpart of `hold`. */
-  release(target: string): void {
-    this.#held.delete(target);
-    this.#applyHolds();
+  /** The counterpart of `cordon`. */
+  uncordon(target: string): void {
+    this.#cordoned.delete(target);
+    this.#applyCordons();
   }
 
   /** The keys of all upstreams of which something is known. */
@@ -96,6 +96,11 @@ export class UpstreamRegistry implements Balancer {
     const backend = state === undefined ? undefined : nextInTurn(state, tried);
     if (state === undefined || backend === undefined) return undefined;
     return new BackendLease(backend, (idle) => this.#forgetIfDone(state, idle));
+  }
+
+  /** How many tunnels a backend carries now. */
+  tunnelsOf({ upstream, id }: Pick<Backend, "upstream" | "id">): number {
+    return this.#upstreams.get(upstream)?.backends.get(id)?.tunnels ?? 0;
   }
 
   /** Every backend that is listed or still carries something, at this moment. */
@@ -131,7 +136,7 @@ export class UpstreamRegistry implements Balancer {
     let backend = state.backends.get(id);
     if (backend === undefined) {
       backend = new BackendState(state.key, endpoint, this.#now());
-      backend.isHeld = this.#held.has(backend.backend.target);
+      backend.isCordoned = this.#cordoned.has(backend.backend.target);
       state.backends.set(id, backend);
     }
     backend.endpoint = endpoint;
@@ -150,9 +155,9 @@ export class UpstreamRegistry implements Balancer {
     return true;
   }
 
-  #applyHolds(): void {
+  #applyCordons(): void {
     for (const state of this.#upstreams.values()) {
-      for (const backend of state.backends.values()) backend.isHeld = this.#held.has(backend.backend.target);
+      for (const backend of state.backends.values()) backend.isCordoned = this.#cordoned.has(backend.backend.target);
       state.accepting = [...state.backends.values()].filter((backend) => backend.isAccepting);
     }
   }

@@ -22,8 +22,8 @@ export interface BackendFacts {
   readonly standing: Standing;
   /** When it came to stand so, on the registry's clock. */
   readonly sinceMs: number;
-  /** An operator took it out of the choice. */
-  readonly isHeld: boolean;
+  /** An order took it out of the choice. */
+  readonly isCordoned: boolean;
   /** Leases of handshakes and plain requests under way. */
   readonly pending: number;
   readonly tunnels: number;
