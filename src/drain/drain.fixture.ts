@@ -32,6 +32,7 @@ export interface TunnelShape {
 export interface WorldTunnel extends DrainableTunnel {
   readonly name: string;
   readonly context: DrainContext;
+  isEnding: boolean;
   hurry(): void;
 }
 
@@ -61,7 +62,9 @@ export class DrainWorld {
       name,
       context: { ruleId, lease: { backend } },
       lastActiveAtMs: shape.lastActiveAtMs ?? 0,
+      isEnding: false,
       close: (cause, words) => {
+        tunnel.isEnding = true;
         this.closed.push({ name, atMs: this.nowMs, cause, code: words?.code, reason: words?.reason });
         if (lingerMs === 0) this.end(tunnel);
         else if (lingerMs !== Number.POSITIVE_INFINITY) this.wheel.schedule(lingerMs, () => this.end(tunnel));

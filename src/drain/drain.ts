@@ -70,6 +70,11 @@ export class Drain {
     return this.#startedAtMs + this.#pace.withinMs;
   }
 
+  /** When it is late; Infinity: never, since it has no time to keep. */
+  get deadlineMs(): number {
+    return this.#pace.withinMs === 0 ? Number.POSITIVE_INFINITY : this.endsAtMs;
+  }
+
   /** Nobody waits for a Close, and nobody's Close is under way. */
   get isEmpty(): boolean {
     return this.#waiting.size === 0 && this.#closing.size === 0;
@@ -89,17 +94,20 @@ export class Drain {
     const fresh = tunnels.filter((tunnel) => !this.has(tunnel));
     if (fresh.length === 0) return;
     fresh.sort((a, b) => a.lastActiveAtMs - b.lastActiveAtMs);
-    for (const tunnel of fresh) this.#waiting.add(tunnel);
+    for (const tunnel of fresh) (tunnel.isEnding ? this.#closing : this.#waiting).add(tunnel);
     this.#slots.grew(this.#waiting.size, nowMs);
-    if (this.#state === "done") this.#state = nowMs < this.endsAtMs ? "running" : "late";
+    if (this.#state === "done") this.#state = nowMs < this.deadlineMs ? "running" : "late";
   }
 
   /** Closes the next one. */
   closeNext(nowMs: number): void {
     for (const tunnel of this.#waiting) {
-      this.#slots.take(this.#waiting.size, nowMs);
+      const count = this.#waiting.size;
       this.#waiting.delete(tunnel);
       this.#closing.add(tunnel);
+      // Another drain, or one of its peers, was first.
+      if (tunnel.isEnding) continue;
+      this.#slots.take(count, nowMs);
       tunnel.close(this.#ending.cause, this.#ending.words);
       return;
     }
@@ -129,7 +137,6 @@ export class Drain {
   /** Nobody is closed any more; those whose Close is under way go. */
   stop(): void {
     this.#state = "stopped";
-    this.#waiting.clear();
   }
 }
 

@@ -55,8 +55,8 @@ export class Pacer {
     wheel.cancel(this.#deadlines.get(drain));
     this.#deadlines.delete(drain);
     if (drain.isEmpty) return this.#done(drain);
-    if (drain.state === "running") {
-      const handle = wheel.schedule(drain.endsAtMs - now(), () => this.#timeIsUp(drain));
+    if (drain.state === "running" && drain.deadlineMs !== Number.POSITIVE_INFINITY) {
+      const handle = wheel.schedule(drain.deadlineMs - now(), () => this.#timeIsUp(drain));
       this.#deadlines.set(drain, handle);
     }
     this.#arm();

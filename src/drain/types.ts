@@ -9,14 +9,14 @@ export interface DrainContext {
 }
 
 /** A live tunnel, as far as drains look at it. */
-export type DrainableTunnel = Pick<Tunnel<DrainContext>, "context" | "lastActiveAtMs" | "close">;
+export type DrainableTunnel = Pick<Tunnel<DrainContext>, "context" | "lastActiveAtMs" | "isEnding" | "close">;
 
 /** Why tunnels are drained: see `Departure`; unweighted: their rule gives the upstream no share any more. */
 export type DrainReason = Departure | "unweighted" | "operator" | "shutdown";
 
 /** How fast tunnels are closed. */
 export interface Pace {
-  /** The last one is gone so long after the beginning. 0 = as soon as `perSecond` allows. */
+  /** The last one is gone so long after the beginning. 0 = as soon as `perSecond` allows, and never late. */
   readonly withinMs: number;
   /** At most so many in any second; 0 = as many as `withinMs` asks for. */
   readonly perSecond: number;

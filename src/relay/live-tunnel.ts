@@ -98,6 +98,10 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     return Math.max(this.#up.lastActiveAtMs, this.#down.lastActiveAtMs);
   }
 
+  get isEnding(): boolean {
+    return this.#cause !== undefined;
+  }
+
   get isAheadOfRate(): boolean {
     return this.#up.isAheadOfRate;
   }

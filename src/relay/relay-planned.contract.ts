@@ -28,7 +28,9 @@ export function plannedEndsContract(factory: stageKit.RelayFactory): void {
       const { client, backend, tunnel } = await stage.join();
       client.say(frame("client", TEXT, HELLO));
       await until(() => expect(backend.bytesReceived).toBe(11));
+      expect(tunnel.isEnding).toBe(false);
       tunnel.close(row.cause);
+      expect(tunnel.isEnding).toBe(true);
       await until(() => expect([client.closeCodes, backend.closeCodes]).toEqual([[row.toClient], [row.toBackend]]));
       // What is said after our Close is read, discarded, and answered by no RST.
       client.say(frame("client", TEXT, HELLO));

@@ -125,6 +125,8 @@ export interface Tunnel<Context> {
   /** When bytes last came from either side, on the relay's clock; as exact as the wheel's tick. */
   readonly lastActiveAtMs: number;
   readonly stats: TunnelStats;
+  /** Its end has begun, whoever wanted it. */
+  readonly isEnding: boolean;
   /** Ends the tunnel with a Close to both sides at the next boundary; the first cause and its words stay. */
   close(cause: PlannedCause, words?: CloseWords): void;
   /** A planned end that still waits for a boundary waits no longer: a frame that is not whole is cut. */
