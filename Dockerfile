@@ -28,6 +28,8 @@ FROM tools AS build
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src/
 RUN npm run build -- --declaration false --sourceMap false
+# For `kubectl exec ... -- holdfast tunnels`. Made here: the last stage runs nothing, so it needs no emulation.
+RUN mkdir /links && ln -s /holdfast/bin/holdfast.cjs /links/holdfast
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production \
@@ -39,6 +41,7 @@ COPY --from=production /holdfast/node_modules node_modules/
 COPY --chmod=644 package.json LICENSE ./
 COPY --chmod=755 bin bin/
 COPY --from=build /holdfast/dist dist/
+COPY --from=build /links/ /usr/local/bin/
 
 # By number, which Kubernetes needs to see that it is not root (runAsNonRoot).
 USER 1000:1000

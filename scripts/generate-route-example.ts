@@ -59,4 +59,11 @@ spec:
       bytesPerSecond: 4194304
       controlFramesPerSecond: 10
       onLimit: Pause
+    drain:
+      onBackendRemoval: Close
+      onUnready: Keep
+      onZeroWeight: Close
+      within: 50s
+      perSecond: 200
+      close: { code: 1012, reason: the server restarts }
 `;

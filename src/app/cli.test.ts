@@ -30,6 +30,7 @@ test("serve says where manifests are and where to listen", () => {
     allowExternalName: true,
     http: { host: "127.0.0.1", port: 8020 },
     admin: { host: "127.0.0.1", port: 9090 },
+    adminSocket: undefined,
     logLevel: "info",
     logFormat: "auto",
     headerTimeoutMs: 10_000,
@@ -37,7 +38,7 @@ test("serve says where manifests are and where to listen", () => {
     bufferBudgetBytes: undefined,
     maxTunnels: undefined,
     dnsIntervalMs: 5_000,
-    shutdown: { graceMs: 15_000, deadlineMs: 25_000, spreadMs: 5_000 },
+    shutdown: { graceMs: 15_000, deadlineMs: 25_000 },
   });
 });
 
@@ -125,6 +126,11 @@ test("bounds of the process may be said in numbers", () => {
   expect(configOf(line)).toMatchObject({ bufferBudgetBytes: 268_435_456, maxTunnels: 9_000 });
 });
 
+test("a second between the grace and the deadline is enough", () => {
+  const line = "proxy --to 127.0.0.1:1 --shutdown-grace 0s --shutdown-deadline 1s";
+  expect(configOf(line).shutdown).toEqual({ graceMs: 0, deadlineMs: 1_000 });
+});
+
 test("a flag is stronger than its variable", () => {
   vi.stubEnv("HOLDFAST_LOG_LEVEL", "debug");
   vi.stubEnv("HOLDFAST_TO", "127.0.0.1:1");
@@ -189,7 +195,17 @@ test.for([
   {
     name: "a grace beyond the deadline is refused",
     line: "proxy --to a:1 --shutdown-deadline 10s",
-    says: /--shutdown-grace \(15000ms\) and --shutdown-spread \(5000ms\)/,
+    says: /--shutdown-grace \(15000ms\) must be shorter than --shutdown-deadline \(10000ms\) by 1000ms or more/,
+  },
+  {
+    name: "a grace that leaves less than a second until the deadline is told what to do",
+    line: "proxy --to a:1 --shutdown-grace 9001ms --shutdown-deadline 10s",
+    says: /Make it shorter, or the deadline longer\./,
+  },
+  {
+    name: "a time for the spread of closes, which is no flag any more, is refused",
+    line: "proxy --to a:1 --shutdown-spread 5s",
+    says: /unknown option '--shutdown-spread'/,
   },
   {
     name: "too many backends are refused",
@@ -214,7 +230,7 @@ test.for(["serve", "proxy"])("the help of %s documents every flag with its varia
   expect(result).toEqual({ kind: "exit", exitCode: 0 });
   const help = out.replaceAll(/\s+/g, " ");
   const flags = [...help.matchAll(/--([a-z-]+) [<[]/g)].map(([, flag]) => flag ?? "");
-  expect(flags).toContain("shutdown-spread");
+  expect(flags).toContain("shutdown-deadline");
   for (const flag of flags) expect(help).toContain(`env: HOLDFAST_${flag.toUpperCase().replaceAll("-", "_")}`);
   expect(help).toContain("(default: 127.0.0.1:8020, env: HOLDFAST_HTTP)");
 });

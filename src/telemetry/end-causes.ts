@@ -37,7 +37,7 @@ export const FRAME_FAULTS: Readonly<Record<FrameFault, string>> = {
 export const DRAIN_REASONS: Readonly<Record<DrainReason, string>> = {
   terminating: "The backend is terminating (`drain.onBackendRemoval`).",
   vanished: "The backend was gone from its list for 5 s (`drain.onBackendRemoval`).",
-  unready: "The backend was not ready for 5 s, and most of its upstream was (`drain.onUnready`).",
+  unready: "The backend was not ready for 5 s, while at least half of its upstream was (`drain.onUnready`).",
   unweighted: "The rule gives the upstream no share any more (`drain.onZeroWeight`).",
   operator: "An operator's order.",
   shutdown: "This proxy ends.",

@@ -7,6 +7,7 @@ const CASES: readonly { readonly name: string; readonly values: object; readonly
   { name: "a word for a number", values: { replicas: "two" }, says: ["'/replicas': got string, want integer"] },
   { name: "a half Pod", values: { replicas: 1.5 }, says: ["'/replicas': got number, want integer"] },
   { name: "a word for yes", values: { allowExternalName: "true" }, says: ["'/allowExternalName'", "want boolean"] },
+  { name: "a path for the socket", values: { adminSocket: "/run/a.sock" }, says: ["'/adminSocket'", "want boolean"] },
   { name: "a section taken away", values: { shutdown: null }, says: ["missing property 'shutdown'"] },
   { name: "an unknown type of Service", values: { service: { type: "Ingress" } }, says: ["one of 'LoadBalancer', 'N"] },
   { name: "a port beyond the last", values: { service: { port: 65536 } }, says: ["'/service/port'", "65,535"] },
@@ -51,9 +52,16 @@ const CASES: readonly { readonly name: string; readonly values: object; readonly
     says: ["terminationGracePeriodSeconds: 300 is too short", "are 325"],
   },
   {
-    name: "a spread that does not fit before the deadline",
-    values: { shutdown: { deadlineSeconds: 254 } },
-    says: ["shutdown: graceSeconds + spreadSeconds are 255 s and must fit into deadlineSeconds, 254 s."],
+    name: "a grace that leaves no time for closes",
+    values: { shutdown: { deadlineSeconds: 15 } },
+    says: [
+      "shutdown: graceSeconds, 15, must be less than deadlineSeconds, 15: tunnels are closed in the time between.",
+    ],
+  },
+  {
+    name: "a time for the spread of closes, which was a value once",
+    values: { shutdown: { spreadSeconds: 240 } },
+    says: ["'/shutdown'", "'spreadSeconds'"],
   },
   {
     name: "an account that is neither created nor named",

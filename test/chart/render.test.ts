@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { describe, expect, test } from "vitest";
 import { routeDefinition } from "../../src/api/index.ts";
@@ -9,12 +9,17 @@ import { CHART, idOf, isHelmMissing, lint, only, render } from "./chart.ts";
 import { type ChartShape, SHAPES } from "./shapes.ts";
 
 interface Deployment {
-  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly containers: readonly Container[]; readonly volumes?: readonly object[] };
+    };
+  };
 }
 
 interface Container {
   readonly args: readonly string[];
   readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly volumeMounts?: readonly object[];
 }
 
 async function container(shape: Partial<ChartShape>): Promise<Container> {
@@ -81,7 +86,22 @@ describe.skipIf(isHelmMissing).concurrent("the chart", () => {
 
   test("without a memory limit Node decides", async () => {
     const { env } = await container({ values: { resources: { limits: null } } });
-    expect(env.map(({ name }) => name)).toEqual(["HOLDFAST_IDENTITY"]);
+    expect(env.map(({ name }) => name)).not.toContain("NODE_OPTIONS");
+  });
+
+  test("the operators' socket is in memory that any user may write to, and on a path that the process is told", async () => {
+    const { spec } = only(await render(), "Deployment") as unknown as Deployment;
+    const [volume, ...others] = spec.template.spec.volumes ?? [];
+    expect(others).toEqual([]);
+    expect(volume).toEqual({ name: "run", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } });
+    const { env, volumeMounts = [] } = spec.template.spec.containers[0]!;
+    const path = env.find(({ name }) => name === "HOLDFAST_ADMIN_SOCKET")?.value ?? "";
+    expect(volumeMounts).toEqual([{ name: "run", mountPath: dirname(path) }]);
+  });
+
+  test("without it there is neither a variable nor a volume", async () => {
+    const { spec } = only(await render({ values: { adminSocket: false } }), "Deployment") as unknown as Deployment;
+    expect(JSON.stringify(spec)).not.toMatch(/ADMIN_SOCKET|"volumes"|"volumeMounts"/);
   });
 
   test("a variable of the user's replaces the chart's own, since a Pod may name each only once", async () => {

@@ -24,7 +24,7 @@ async function explain(path: string): Promise<string> {
 }
 
 describe("kubectl explain", () => {
-  test.for(["wsr", "wsr.spec", "wsr.spec.rules", "wsr.spec.rules.matches", "wsr.status"])(
+  test.for(["wsr", "wsr.spec", "wsr.spec.rules", "wsr.spec.rules.matches", "wsr.spec.rules.drain", "wsr.status"])(
     "of %s reads as it stands in the golden",
     async (path) => {
       await expect(await explain(path)).toMatchFileSnapshot(`golden/explain.${path}.txt`);

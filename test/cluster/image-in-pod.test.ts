@@ -23,6 +23,7 @@ const reason = whyNoBuild();
 interface PodContainer {
   readonly args: readonly string[];
   readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly volumeMounts: readonly { readonly mountPath: string }[];
 }
 
 /** The container of the chart's Deployment. */
@@ -53,12 +54,14 @@ describe.skipIf(reason !== undefined && process.env["CI"] !== "true")(
       const folder = await mkdtemp(join(tmpdir(), "holdfast-credentials-"));
       try {
         await writeCredentials(folder, cluster);
-        const { args, env } = await chartContainer();
+        const { args, env, volumeMounts } = await chartContainer();
         const { hostname, port } = new URL(cluster.plane.server);
         const given = env.map(({ name, value }) => [name, value ?? "holdfast-0"]);
         await using holdfast = image.run(args, {
           env: { ...Object.fromEntries(given), KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
           folders: { [CREDENTIALS]: folder },
+          // The chart has no volume but the one of the operators' socket.
+          memory: volumeMounts.map(({ mountPath }) => mountPath),
         });
         await Promise.all([holdfast.address("http"), holdfast.address("admin")]);
         await expect.poll(() => exchange("127.0.0.1:9090", READYZ), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 200 /);
@@ -67,6 +70,11 @@ describe.skipIf(reason !== undefined && process.env["CI"] !== "true")(
         const chat = route("chat").host(HOST).to("chat", 80).manifest();
         await world.write("chat", [service("chat", 80), ...endpointSlices("chat", [backend]), chat]);
         await expect.poll(() => landing("ws://127.0.0.1:8080/", HOST), { timeout: 20_000 }).toBe("b1");
+
+        // As by `kubectl exec`: no flags, the socket and the name of the replica are the Pod's.
+        const { code, out, err } = await holdfast.exec(["holdfast", "backends", "-o", "json"]);
+        expect({ code, err }).toEqual({ code: 0, err: "" });
+        expect(JSON.parse(out)).toMatchObject({ replica: "holdfast-0", items: [{ backend: "198.18.6.1:8010" }] });
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

@@ -108,6 +108,17 @@ describe.skipIf(isMissing)(reason === undefined ? "the image" : `the image (${re
     });
   });
 
+  test("has `holdfast` in its path, as a link to the program, for commands beside the one that runs", async () => {
+    const { version } = await json<{ version: string }>("package.json");
+    expect(files.find(({ path }) => path === "/usr/local/bin/holdfast")).toMatchObject({ kind: "l", uid: 0 });
+    expect(files.find(({ path }) => path === "/usr/local/bin")).toMatchObject({ kind: "d", uid: 0, mode: 0o755 });
+    expect(await image.run(["--version"], { entrypoint: ["holdfast"] }).end()).toMatchObject({
+      code: 0,
+      out: `holdfast ${version}`,
+      err: "",
+    });
+  });
+
   test("nothing that any room imports is missing", async () => {
     const rooms = (await readdir(join(root, "src"), { withFileTypes: true })).filter((entry) => entry.isDirectory());
     const doors = rooms.map(({ name }) => name).filter((name) => name !== "app");

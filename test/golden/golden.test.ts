@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import {
@@ -8,7 +9,8 @@ import {
   newGraphCache,
   resolveEndpoints,
 } from "../../src/graph/index.ts";
-import type { CompiledEntry, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
+import type { CompiledEntry, DrainPolicy, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
+import { QUIET_POLICY } from "../../src/routing/rule-policy.fixture.ts";
 import { diffStatus } from "../../src/status/index.ts";
 import { snapshotOf } from "./folder-snapshot.ts";
 
@@ -81,7 +83,7 @@ function meaningOf(snapshot: ClusterSnapshot, options: GraphOptions): object {
 
 function summaryOf({ match, rule }: CompiledEntry): object {
   const { policy, rewrite } = rule;
-  const { plainHTTP, ...others } = policy;
+  const { plainHTTP, drain, ...others } = policy;
   // 0 = off, of every number.
   const inForce = Object.entries(others).filter(([, value]) => value !== 0);
   return {
@@ -98,6 +100,7 @@ function summaryOf({ match, rule }: CompiledEntry): object {
     ...(rule.requestHeaders && { requestHeaders: editsText(rule.requestHeaders) }),
     ...(rule.responseHeaders && { responseHeaders: editsText(rule.responseHeaders) }),
     policy: [plainHTTP, ...inForce.map(([name, value]) => `${name} ${value}`)].join(", "),
+    ...(isDeepStrictEqual(drain, QUIET_POLICY.drain) ? {} : { drain: drainText(drain) }),
   };
 }
 
@@ -105,6 +108,12 @@ function editsText({ set, add, remove }: HeaderEdits): string {
   const text = (verb: string, pairs: readonly NameValue[]): string[] =>
     pairs.map(({ name, value }) => `${verb} ${name}=${value}`);
   return [...text("set", set), ...text("add", add), ...remove.map((name) => `remove ${name}`)].join(", ");
+}
+
+/** Shown only where a rule says something of drains. */
+function drainText(drain: DrainPolicy): string {
+  const inForce = Object.entries(drain).filter(([, value]) => value !== 0 && value !== "");
+  return inForce.map(([name, value]) => `${name} ${value}`).join(", ");
 }
 
 function endpointText({ address, port, podUid, ready, serving, terminating, zones }: Endpoint): string {

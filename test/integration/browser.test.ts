@@ -93,7 +93,7 @@ describe.skipIf(isMissing)("real Chromium", () => {
   test("Holdfast's own end is a clean 1012 on every socket", async () => {
     const { holdfast, http } = await proxyTo(
       [`127.0.0.1:${backend.port}`],
-      ["--shutdown-grace", "0s", "--shutdown-deadline", "2s", "--shutdown-spread", "1s"],
+      ["--shutdown-grace", "0s", "--shutdown-deadline", "2s"],
     );
     await using _ = holdfast;
     const closes = await closesSeen(http, 20, () => void holdfast.process.kill("SIGTERM"));

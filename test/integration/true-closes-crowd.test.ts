@@ -5,7 +5,7 @@ import { chromiumLibrary } from "./fixtures/close-chromium.ts";
 import { CloseStage } from "./fixtures/close-stage.ts";
 import { WS } from "./fixtures/close-ws.ts";
 
-const SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "2s", "--shutdown-spread", "1s"];
+const SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "2s"];
 const CROWDS: readonly { readonly library: ClientLibrary; readonly count: number }[] = [
   { library: WS, count: 1_000 },
   // A browser opens 255 to one place at most, one after the other.

@@ -7,7 +7,7 @@ import { CloseStage, fieldsOf } from "./fixtures/close-stage.ts";
 const COUNT = 5;
 const TOTAL = COUNT * USED_LIBRARIES.length;
 const MIB = 1024 * 1024;
-const SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "1s", "--shutdown-spread", "500ms"];
+const SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "1s"];
 const DOWN = 'holdfast_tunnel_bytes_total{route="apps/closes",rule="main",direction="down"}';
 
 /** Two messages have reached, on average, every client. */

@@ -62,7 +62,7 @@ describe.for(PRESSURES)("$name", ({ path, mode, direction }) => {
   });
 
   test("see Holdfast's own end as 1012", async () => {
-    const flags = ["--shutdown-grace", "0s", "--shutdown-deadline", "1s", "--shutdown-spread", "500ms"];
+    const flags = ["--shutdown-grace", "0s", "--shutdown-deadline", "1s"];
     await using stage = await CloseStage.set({ flags });
     await using clients = await LibraryClients.open({ url: stage.url(path), count: COUNT, mode });
     await underPressure(stage, direction);

@@ -6,7 +6,7 @@ import type { Manifest } from "./fixtures/manifests.ts";
 
 /** Clients of each library. */
 const COUNT = 10;
-const QUICK_SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "500ms", "--shutdown-spread", "300ms"];
+const QUICK_SHUTDOWN = ["--shutdown-grace", "0s", "--shutdown-deadline", "1s"];
 
 interface End {
   readonly name: string;

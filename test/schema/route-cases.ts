@@ -1,4 +1,5 @@
 import type { RouteCase } from "./cases/build.ts";
+import { DRAIN_CASES } from "./cases/drain.ts";
 import { FRAME_CASES } from "./cases/frames.ts";
 import { HEADER_CASES } from "./cases/headers.ts";
 import { CLASS_CASES, HOSTNAME_CASES } from "./cases/hostnames.ts";
@@ -22,6 +23,7 @@ export const ROUTE_CASES: readonly RouteCase[] = [
   ...HEADER_CASES,
   ...TIME_CASES,
   ...FRAME_CASES,
+  ...DRAIN_CASES,
 ];
 
 export { FOLDER_CASES } from "./cases/folder.ts";

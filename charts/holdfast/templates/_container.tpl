@@ -21,6 +21,11 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
+{{- if .Values.adminSocket }}
+volumeMounts:
+  - name: run
+    mountPath: /run/holdfast
+{{- end }}
 readinessProbe:
   httpGet:
     path: /readyz
@@ -57,7 +62,6 @@ lifecycle:
   (printf "--lease-namespace=%s" .Release.Namespace)
   (printf "--shutdown-grace=%ds" (int64 .Values.shutdown.graceSeconds))
   (printf "--shutdown-deadline=%ds" (int64 .Values.shutdown.deadlineSeconds))
-  (printf "--shutdown-spread=%ds" (int64 .Values.shutdown.spreadSeconds))
   (printf "--header-timeout=%s" .Values.headerTimeout)
   (printf "--max-head-bytes=%d" (int64 .Values.maxHeadBytes))
   (printf "--dns-interval=%s" .Values.dnsInterval)
@@ -71,6 +75,9 @@ lifecycle:
 {{- $given := list -}}
 {{- range .Values.extraEnv }}{{ $given = append $given .name }}{{ end -}}
 {{- $own := list (dict "name" "HOLDFAST_IDENTITY" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "metadata.name"))) -}}
+{{- if .Values.adminSocket -}}
+{{- $own = append $own (dict "name" "HOLDFAST_ADMIN_SOCKET" "value" "/run/holdfast/admin.sock") -}}
+{{- end -}}
 {{- $memory := dig "limits" "memory" "" (.Values.resources | default dict) -}}
 {{- if $memory -}}
 {{- $flag := printf "--max-old-space-size=%s" (include "holdfast.oldSpaceMiB" $memory) -}}

@@ -37,6 +37,14 @@ affinity:
 containers:
   - name: holdfast
     {{- include "holdfast.container" . | nindent 4 }}
+{{- if .Values.adminSocket }}
+# The root file system is read-only. Whatever user the process runs as may write here; nothing but a socket does.
+volumes:
+  - name: run
+    emptyDir:
+      medium: Memory
+      sizeLimit: 1Mi
+{{- end }}
 {{- end }}
 
 {{- define "holdfast.topologySpread" -}}

@@ -1,9 +1,8 @@
 {{/* What the schema cannot say: values that contradict each other. Renders nothing. */}}
 {{- define "holdfast.validate" -}}
 {{- $end := .Values.shutdown -}}
-{{- $accepting := add $end.graceSeconds $end.spreadSeconds -}}
-{{- if gt $accepting (int64 $end.deadlineSeconds) -}}
-{{- fail (printf "shutdown: graceSeconds + spreadSeconds are %d s and must fit into deadlineSeconds, %d s." $accepting (int64 $end.deadlineSeconds)) -}}
+{{- if ge (int64 $end.graceSeconds) (int64 $end.deadlineSeconds) -}}
+{{- fail (printf "shutdown: graceSeconds, %d, must be less than deadlineSeconds, %d: tunnels are closed in the time between." (int64 $end.graceSeconds) (int64 $end.deadlineSeconds)) -}}
 {{- end -}}
 {{- $needed := add $end.preStopSeconds $end.deadlineSeconds 5 -}}
 {{- if gt $needed (int64 .Values.terminationGracePeriodSeconds) -}}

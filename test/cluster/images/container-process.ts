@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -61,6 +61,17 @@ export class ContainerProcess implements AsyncDisposable {
   /** To the container's first process, as a container runtime does it: from outside of its pid namespace. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.#first(), signal);
+  }
+
+  /** Another command in the container, as `kubectl exec` does it: its root, its environment, its user. */
+  async exec([program = "", ...args]: readonly string[]): Promise<ContainerEnd> {
+    const pid = String(this.#first());
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter(Boolean);
+    const where = ["--target", pid, "--mount", "--pid", "--root", "--wd", "--setuid", "1000", "--setgid", "1000"];
+    const command = [...where, "--", "/usr/bin/env", "-i", ...environment, program, ...args];
+    return await new Promise((resolve) => {
+      const child = execFile("nsenter", command, (_error, out, err) => resolve({ code: child.exitCode, out, err }));
+    });
   }
 
   async end(): Promise<ContainerEnd> {

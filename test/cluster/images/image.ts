@@ -55,6 +55,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the host, seen read-only at the places that are the keys. */
   readonly folders?: Readonly<Record<string, string>>;
+  /** Places of empty folders in memory that any user may write to, as an emptyDir is. */
+  readonly memory?: readonly string[];
 }
 
 /** An image as buildah has it, with one container of its files in which commands can be run. */
@@ -104,8 +106,11 @@ export class Image implements AsyncDisposable {
 
   /** Runs it with the image's own environment and entry point; see run.sh for how it is confined. */
   run(args: readonly string[], options: RunOptions = {}): ContainerProcess {
-    const { entrypoint = this.config.Entrypoint, env = {}, folders = {} } = options;
-    const mounts = Object.entries(folders).map(([place, folder]) => `${folder}:${place}`);
+    const { entrypoint = this.config.Entrypoint, env = {}, folders = {}, memory = [] } = options;
+    const mounts = [
+      ...Object.entries(folders).map(([place, folder]) => `${folder}:${place}`),
+      ...memory.map((place) => `memory:${place}`),
+    ];
     const variables = [...this.config.Env, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
     const environment = ["/usr/bin/env", "-i", "-C", this.config.WorkingDir, ...variables];
     const command = [this.#container, ...mounts, "--", ...environment, ...entrypoint, ...args];

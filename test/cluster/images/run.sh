@@ -3,9 +3,10 @@
 # its own, as user 1000, without capabilities or ways to new ones, on a root that nobody can write to. The network is
 # that of the caller. What a container runtime adds to that (cgroups, seccomp) is not here.
 #
-#     run.sh CONTAINER [FOLDER:PLACE ...] -- COMMAND...
+#     run.sh CONTAINER [FOLDER:PLACE | memory:PLACE ...] -- COMMAND...
 #
-# Each FOLDER is seen, read-only, at PLACE. The command is the process that this becomes: its child gets the signals.
+# Each FOLDER is seen, read-only, at PLACE; `memory` is what the kubelet makes of an emptyDir in memory: empty, and anybody
+# may write to it. The command is the process that this becomes: its child gets the signals.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "$$" != 1 ]; then
@@ -16,7 +17,12 @@ root=$("$here/images.sh" mount "$1"); shift
 while [ "$1" != -- ]; do
   # Made and looked up from inside: /var/run is a link, and from here it would lead out.
   chroot "$root" mkdir -p "${1#*:}"
-  mount --bind -o ro "${1%%:*}" "$root$(chroot "$root" realpath "${1#*:}")"
+  place="$root$(chroot "$root" realpath "${1#*:}")"
+  if [ "${1%%:*}" = memory ]; then
+    mount -t tmpfs -o mode=0777,size=1m tmpfs "$place"
+  else
+    mount --bind -o ro "${1%%:*}" "$place"
+  fi
   shift
 done
 shift

@@ -51,8 +51,18 @@ export const FOLDER_CASES: readonly RouteCase[] = [
   ),
   refuses(
     "a field that a later version brings",
-    withRule({ drain: {} }),
-    shape("spec.rules[0].drain", "unknown field"),
+    withRule({ loadBalancing: {} }),
+    shape("spec.rules[0].loadBalancing", "unknown field"),
+  ),
+  refuses(
+    "an unknown cause of drains",
+    withRule({ drain: { onScaleDown: "Close" } }),
+    shape("spec.rules[0].drain.onScaleDown", "unknown field"),
+  ),
+  refuses(
+    "a null in place of a close reason",
+    withRule({ drain: { close: { reason: null } } }),
+    shape("spec.rules[0].drain.close.reason", `must be a text, not ${NULL}`),
   ),
   refuses(
     "a kind of a backend",

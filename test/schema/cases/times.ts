@@ -27,6 +27,7 @@ const PLACES: readonly DurationPlace[] = [
   { name: "keepalive.ping", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
   { name: "keepalive.timeout", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
   { name: "keepalive.backendPing", isSwitch: true, ...DAYS_24, message: "must be at most 576h (24 days)" },
+  { name: "drain.within", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
   { name: "lifetime.max", isSwitch: false, ...DAYS_24, message: "must be at most 576h" },
 ];
 
