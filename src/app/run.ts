@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AdminServer } from "../admin/index.ts";
 import { type ForbiddenCheck, forbiddenTargets, type OwnListener } from "../proxy/index.ts";
@@ -9,10 +9,13 @@ import type { ControlThreadConfig } from "./control-config.ts";
 import { ControlSupervisor } from "./control-supervisor.ts";
 import { createDataThread, type DataThread } from "./data-thread.ts";
 import { listenOn } from "./listen.ts";
+import { listenOnSocket } from "./listen-socket.ts";
 import { LogSink } from "./log-sink.ts";
 import { type ProcessBounds, processBounds, readProcessLimits, tellBounds } from "./process-bounds.ts";
 import { proxyManifests } from "./proxy-manifests.ts";
 import { graphOptions } from "./graph-options.ts";
+import { ThreadOperations } from "./operations.ts";
+import { replicaName } from "./replica-name.ts";
 import { shutDown, shutdownTarget } from "./shutdown.ts";
 import { type EndSignal, onEndSignals } from "./signals.ts";
 
@@ -100,6 +103,10 @@ class Run {
       metrics: () => metrics.render(),
       metricsContentType: metrics.contentType,
       onError: (error) => log.error({ err: error }, "the admin port failed"),
+      operator: {
+        operations: operationsOn(this.#data, replicaName(config, hostname())),
+        defaults: { graceMs: config.shutdown.graceMs, withinMs: config.shutdown.deadlineMs },
+      },
     });
   }
 
@@ -114,13 +121,17 @@ class Run {
 
   /** Admin at once, clients after the first table: before it, every answer would be a wrong 404. */
   async start(): Promise<void> {
-    const { admin, http, version } = this.#config;
+    const { admin, adminSocket, http, version } = this.#config;
     this.#log.info({ version, node: process.version, pid: process.pid }, "holdfast starts");
     tellBounds(this.#log, this.#bounds, this.#limits);
     if (admin !== "off") {
       const bound = await listenOn((at) => this.#admin.listen(at), admin, "--admin");
       this.#listeners.push(bound);
       this.#log.info({ listener: "admin", ...bound }, "listening");
+    }
+    if (adminSocket !== undefined) {
+      await listenOnSocket((path) => this.#admin.listenOnSocket(path), adminSocket);
+      this.#log.info({ listener: "admin", path: adminSocket }, "listening");
     }
     this.#control.start();
     await Promise.race([this.#data.hasTable, this.#signals.first]);
@@ -157,6 +168,20 @@ class Run {
     this.#data.wheel.stop();
     this.#metrics.stop();
   }
+}
+
+/** What operators may look at and steer in that thread. */
+function operationsOn({ proxy, registry, tables, drains }: DataThread, replica: string): ThreadOperations {
+  return new ThreadOperations({
+    replica,
+    tunnels: proxy.tunnels,
+    backends: registry,
+    tables,
+    ordered: drains.ordered,
+    byRule: drains.byRule,
+    now,
+    nextTurn,
+  });
 }
 
 /** Of every interface of this machine or Pod. */

@@ -121,7 +121,7 @@ export class Drain {
   /** New orders for what still waits. The time runs anew if it is another one, or was up. */
   order(pace: Pace, ending: Ending, nowMs: number): void {
     this.#ending = ending;
-    const isOther = pace.withinMs !== this.#pace.withinMs || this.#state === "late";
+    const isOther = pace.withinMs !== this.#pace.withinMs || this.#state !== "running";
     this.#pace = pace;
     if (!isOther) return;
     this.#startedAtMs = nowMs;

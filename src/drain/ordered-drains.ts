@@ -33,7 +33,8 @@ interface Ordered {
   readonly pacer: Pacer;
   /** Of tunnels that open while it lasts, those that are meant. */
   readonly includes: (tunnel: DrainableTunnel) => boolean;
-  readonly over: PromiseWithResolvers<DrainFacts>;
+  /** For whoever waits; undefined = nobody does. */
+  over: PromiseWithResolvers<DrainFacts> | undefined;
 }
 
 type NewDrain = Pick<DrainOptions, "target" | "pace" | "ending" | "isStanding"> & Pick<Ordered, "includes">;
@@ -120,7 +121,11 @@ export class OrderedDrains {
 
   /** Resolves when nobody is left in it, its time is up, or it is stopped; undefined = there is none of that id. */
   whenOver(id: string): Promise<DrainFacts> | undefined {
-    return this.#drains.get(id)?.over.promise;
+    const ordered = this.#drains.get(id);
+    if (ordered === undefined) return undefined;
+    if (ordered.drain.state !== "running") return Promise.resolve(ordered.drain.facts);
+    ordered.over ??= Promise.withResolvers();
+    return ordered.over.promise;
   }
 
   opened(tunnel: DrainableTunnel): void {
@@ -145,8 +150,6 @@ export class OrderedDrains {
       return this.#begin({ target, pace, ending, isStanding: true, includes }, tunnels);
     }
     const { drain, pacer } = known;
-    // Whose time was up has time again: whoever waits from now on waits for that.
-    if (drain.state === "late") this.#drains.set(target.id, { ...known, over: Promise.withResolvers() });
     drain.order(pace, ending, this.#options.now());
     pacer.setRate(pace.perSecond);
     pacer.changed(drain);
@@ -157,15 +160,20 @@ export class OrderedDrains {
     const { now, random, wheel } = this.#options;
     const { id } = what.target;
     const drain = new Drain({ ...what, nowMs: now(), random, tickMs: wheel.tickMs });
-    const pacer = new Pacer(this.#options, (settled) => {
-      this.#drains.get(id)?.over.resolve(settled.facts);
-      if (!pacer.has(settled)) this.#drains.delete(id);
-    });
+    const pacer = new Pacer(this.#options, () => this.#settled(ordered));
+    const ordered: Ordered = { drain, pacer, includes, over: undefined };
     pacer.setRate(what.pace.perSecond);
-    this.#drains.set(id, { drain, pacer, includes, over: Promise.withResolvers() });
+    this.#drains.set(id, ordered);
     drain.add(tunnels, now());
     pacer.begin(drain);
     return drain.facts;
+  }
+
+  #settled(ordered: Ordered): void {
+    const { drain, pacer, over } = ordered;
+    if (!pacer.has(drain)) this.#drains.delete(drain.id);
+    ordered.over = undefined;
+    over?.resolve(drain.facts);
   }
 
   #acceptAgain(): void {

@@ -33,6 +33,11 @@ export class Pacer {
     this.#onSettled = onSettled;
   }
 
+  /** Before then the rate lets nobody through, whoever comes. */
+  get nextMs(): number {
+    return this.#gate.nextMs;
+  }
+
   has(drain: Drain): boolean {
     return this.#drains.has(drain);
   }
@@ -52,8 +57,7 @@ export class Pacer {
   /** Its tunnels or its orders are others than before. */
   changed(drain: Drain): void {
     const { wheel, now } = this.#around;
-    wheel.cancel(this.#deadlines.get(drain));
-    this.#deadlines.delete(drain);
+    this.#forgetDeadline(drain);
     if (drain.isEmpty) return this.#done(drain);
     if (drain.state === "running" && drain.deadlineMs !== Number.POSITIVE_INFINITY) {
       const handle = wheel.schedule(drain.deadlineMs - now(), () => this.#timeIsUp(drain));
@@ -77,7 +81,8 @@ export class Pacer {
   #done(drain: Drain): void {
     if (!this.#drains.has(drain) || drain.state === "done") return;
     drain.settle("done");
-    if (!drain.isStanding) this.#leave(drain);
+    if (drain.isStanding) this.#forgetDeadline(drain);
+    else this.#leave(drain);
     this.#settled(drain);
   }
 
@@ -95,9 +100,13 @@ export class Pacer {
 
   #leave(drain: Drain): void {
     this.#drains.delete(drain);
+    this.#forgetDeadline(drain);
+    this.#arm();
+  }
+
+  #forgetDeadline(drain: Drain): void {
     this.#around.wheel.cancel(this.#deadlines.get(drain));
     this.#deadlines.delete(drain);
-    this.#arm();
   }
 
   #closeDue(): void {

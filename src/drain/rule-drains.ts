@@ -98,7 +98,8 @@ export class RuleDrains {
       if (drain !== undefined && this.#reasonFor(id, backend) === undefined) pacer.stop(drain);
     }
     // Under a storm of endpoints that come and go, most of those that go carry nothing.
-    if (this.#hasGone(backend) && this.#options.tunnelsOf?.(backend) !== 0) this.#take(({ context }) => context.lease.backend === backend);
+    if (this.#hasGone(backend) && this.#options.tunnelsOf?.(backend) !== 0)
+      this.#take(({ context }) => context.lease.backend === backend);
   }
 
   /** The rule's drains go on as it says now, or stop. */
@@ -174,13 +175,26 @@ export class RuleDrains {
     if (known !== undefined) return known;
     const byBackend = new Map<Backend, Drain>();
     const pacer = new Pacer(this.#options, (ended) => {
+      if (pacer.has(ended)) return;
       for (const [backend, drain] of byBackend) if (drain === ended) byBackend.delete(backend);
-      if (byBackend.size === 0) this.#rules.delete(id);
+      if (byBackend.size === 0) this.#forgetRule(id, made);
     });
     pacer.setRate(rule.policy.drain.perSecond);
-    const made = { pacer, byBackend };
+    const made: DrainingRule = { pacer, byBackend };
     this.#rules.set(id, made);
     return made;
+  }
+
+  /** None of its drains is left. Its rate holds for the next one as well, if that comes at once. */
+  #forgetRule(id: RuleId, rule: DrainingRule): void {
+    const { wheel, now } = this.#options;
+    const waitMs = rule.pacer.nextMs - now();
+    if (waitMs <= 0) this.#rules.delete(id);
+    else
+      wheel.schedule(
+        waitMs,
+        () => rule.byBackend.size === 0 && this.#rules.get(id) === rule && this.#forgetRule(id, rule),
+      );
   }
 
   /** Why tunnels of this rule should leave this backend now; undefined = they may stay. */

@@ -37,9 +37,14 @@ export class Slots {
     this.#place = this.#draw();
   }
 
-  /** More have come: of the slot under way, time that has passed without them does not count. */
+  /** More have come, so slots are shorter: the one under way ends now, or the next one begins one of them later at most. */
   grew(count: number, nowMs: number): void {
-    this.#beginMs = Math.max(this.#beginMs, nowMs - this.#lengthMs(count));
+    if (nowMs >= this.#endMs) return;
+    if (this.#beginMs > nowMs) this.#beginMs = Math.min(this.#beginMs, nowMs + (this.#endMs - nowMs) / count);
+    else if (count > 1 && this.#beginMs + this.#lengthMs(count) < nowMs) {
+      // The slot that ends now, as long as those that follow.
+      this.#beginMs = (count * nowMs - this.#endMs) / (count - 1);
+    }
   }
 
   /** Spreads over another time from now on. */
