@@ -22,7 +22,7 @@ const ROOMS = {
     node: ["perf_hooks"],
   },
   admin: { rooms: ["api"], npm: ["zod"], node: ["http", "net", "fs", "path"] },
-  operator: { rooms: ["admin"], npm: ["zod"], node: ["http", "timers"] },
+  operator: { rooms: [], npm: ["zod"], node: ["http", "stream", "timers"] },
   dns: { rooms: ["api", "graph", "controller"], npm: [], node: ["dns", "net"] },
   kube: {
     rooms: ["api", "graph", "controller", "status", "dns"],

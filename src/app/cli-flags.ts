@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { LOG_FORMATS, type LogFormat, LOG_LEVELS, type LogLevel } from "../telemetry/index.ts";
 import type { Config, ListenAddress, ProxyTarget, SourceRules } from "./config.ts";
 import {
@@ -28,7 +28,12 @@ interface FlagValues<Value> {
 /** A flag with its environment variable: `--max-head-bytes` is HOLDFAST_MAX_HEAD_BYTES. */
 export function flag<Value>(flags: string, description: string, values: FlagValues<Value>): Option {
   const name = /^--([a-z-]+)/.exec(flags)?.[1] ?? "";
-  const option = new Option(flags, description).env(`HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`);
+  return flagWithoutVariable(flags, description, values).env(`HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`);
+}
+
+/** A flag that is said each time, since it says what is to be done and not how things are. */
+export function flagWithoutVariable<Value>(flags: string, description: string, values: FlagValues<Value>): Option {
+  const option = new Option(flags, description);
   const { choices, parse, fallback } = values;
   if (choices !== undefined) option.choices(choices);
   if (parse !== undefined) option.argParser(inCommandersWords(parse));
@@ -40,7 +45,13 @@ export function flag<Value>(flags: string, description: string, values: FlagValu
 export function commonFlags(defaults: { readonly admin: string }): readonly Option[] {
   return [
     flag("--http <address>", "where clients connect", { parse: parseListenAddress, fallback: "127.0.0.1:8020" }),
-    flag("--admin <address>", "health and metrics; off for none", { parse: parseAdmin, fallback: defaults.admin }),
+    flag("--admin <address>", "health and metrics, and operators of this machine; off for none", {
+      parse: parseAdmin,
+      fallback: defaults.admin,
+    }),
+    flag("--admin-socket <path>", "a unix socket for the same, which only this user may open (default: none)", {
+      parse: parseSocketPath,
+    }),
     flag("--log-level <level>", "the least that is logged", { choices: LOG_LEVELS, fallback: "info" }),
     flag("--log-format <format>", "auto: pretty in a terminal, JSON otherwise", {
       choices: LOG_FORMATS,
@@ -77,6 +88,7 @@ export function commonFlags(defaults: { readonly admin: string }): readonly Opti
 interface CommonValues {
   readonly http: ListenAddress;
   readonly admin: ListenAddress | "off";
+  readonly adminSocket?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly headerTimeout: number;
@@ -104,6 +116,7 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
   return {
     http: values.http,
     admin: values.admin,
+    adminSocket: values.adminSocket,
     logLevel: values.logLevel,
     logFormat: values.logFormat,
     headerTimeoutMs: values.headerTimeout,
@@ -113,6 +126,13 @@ export function commonConfig(command: Command): Omit<Config, "version" | keyof S
     dnsIntervalMs: values.dnsInterval,
     shutdown,
   };
+}
+
+/** A command with these flags and no arguments. */
+export function commandWith(name: string, description: string, flags: readonly Option[]): Command {
+  const command = new Command(name).description(description).allowExcessArguments(false);
+  for (const option of flags) command.addOption(option);
+  return command;
 }
 
 /** Ends the command. commander's own check of required flags comes first and would hide which flag was misspelt. */
@@ -127,7 +147,17 @@ export function parseTargets(text: string, previous: readonly ProxyTarget[] | un
   return targets;
 }
 
-function parseAdmin(text: string): ListenAddress | "off" {
+/** The path of a unix socket. */
+export function parseSocketPath(text: string): string {
+  // sun_path of unix(7), without its end.
+  if (text === "" || text.includes("\0") || Buffer.byteLength(text) > 107) {
+    throw new FlagValueError("Allowed are paths of up to 107 bytes.");
+  }
+  return text;
+}
+
+/** `--admin`: where to listen, or to ask. */
+export function parseAdmin(text: string): ListenAddress | "off" {
   if (text === "off") return "off";
   try {
     return parseListenAddress(text);

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
-import { commonConfig, commonFlags, flag, missingFlag, parseTargets } from "./cli-flags.ts";
+import { commandWith, commonConfig, commonFlags, flag, missingFlag, parseTargets } from "./cli-flags.ts";
+import { operatorCommands } from "./cli-operator.ts";
+import type { OperatorOrder } from "../operator/index.ts";
 import type { Config, ProxyTarget } from "./config.ts";
 import { parsePath, TARGET_FORMS } from "./flag-values.ts";
 import { FOLDER_RULES, sourceConfig, sourceFlags } from "./source-flags.ts";
@@ -7,6 +9,8 @@ import { FOLDER_RULES, sourceConfig, sourceFlags } from "./source-flags.ts";
 /** What a command line means. */
 export type CliResult =
   | { readonly kind: "run"; readonly config: Config }
+  /** Something that a running Holdfast is asked or told. */
+  | { readonly kind: "operate"; readonly order: OperatorOrder }
   /** Everything has been said: help, version, or what was wrong (exit code 2). */
   | { readonly kind: "exit"; readonly exitCode: number };
 
@@ -26,6 +30,8 @@ Examples:
   holdfast proxy --to 127.0.0.1:8010 --to 127.0.0.1:8011
   holdfast serve --source files --dir ./manifests --http 127.0.0.1:8020 --admin 127.0.0.1:9090
   holdfast serve --source kubernetes --ingress-class holdfast --http :8080 --admin :9090
+  holdfast tunnels --route apps/chat --idle-for 10m
+  holdfast drain --backend 10.0.0.5:8010 --within 1m --wait
 `;
 
 /**
@@ -33,9 +39,9 @@ Examples:
  * `--help` names beside them. Never ends the process.
  */
 export function parseCli(args: readonly string[], version: string, output: CliOutput): CliResult {
-  let config: Config | undefined;
+  let result: CliResult = { kind: "exit", exitCode: WRONG_USAGE };
   const onConfig: OnConfig = (parsed) => {
-    config = { version, ...parsed };
+    result = { kind: "run", config: { version, ...parsed } };
   };
   const program = new Command("holdfast")
     .description("An ingress for WebSocket that keeps clients connected while everything behind them changes.")
@@ -43,6 +49,7 @@ export function parseCli(args: readonly string[], version: string, output: CliOu
     .addHelpText("after", EXAMPLES)
     .addCommand(serveCommand(onConfig))
     .addCommand(proxyCommand(onConfig));
+  for (const command of operatorCommands((order) => (result = { kind: "operate", order }))) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("--help", "print this help")
@@ -56,7 +63,7 @@ export function parseCli(args: readonly string[], version: string, output: CliOu
     if (!(error instanceof CommanderError)) throw error;
     return { kind: "exit", exitCode: error.exitCode === 0 ? 0 : WRONG_USAGE };
   }
-  return config === undefined ? { kind: "exit", exitCode: WRONG_USAGE } : { kind: "run", config };
+  return result;
 }
 
 function serveCommand(onConfig: OnConfig): Command {
@@ -81,10 +88,4 @@ function proxyCommand(onConfig: OnConfig): Command {
     if (to === undefined) return missingFlag(command, "--to", TARGET_FORMS);
     onConfig({ ...commonConfig(command), ...FOLDER_RULES, source: { kind: "proxy", to, path, rewrite } });
   });
-}
-
-function commandWith(name: string, description: string, flags: readonly ReturnType<typeof flag>[]): Command {
-  const command = new Command(name).description(description).allowExcessArguments(false);
-  for (const option of flags) command.addOption(option);
-  return command;
 }

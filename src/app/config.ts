@@ -65,6 +65,8 @@ export interface Config extends SourceRules {
   readonly version: string;
   readonly http: ListenAddress;
   readonly admin: ListenAddress | "off";
+  /** Path of a unix socket that serves what the admin port serves; undefined = none. */
+  readonly adminSocket: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly headerTimeoutMs: number;

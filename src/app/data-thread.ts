@@ -80,6 +80,9 @@ export function createDataThread(options: DataThreadOptions): DataThread {
       maxConnections,
       buffers: budget,
       drain: {
+        get isDraining() {
+          return drains.ordered.processDrainedForMs !== undefined;
+        },
         get isRefusing() {
           return drains.ordered.isRefusing;
         },

@@ -1,23 +1,34 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { parseCli, WRONG_USAGE } from "./cli.ts";
+import { type CliOutput, parseCli, WRONG_USAGE } from "./cli.ts";
 import type { SourceConfig } from "./config.ts";
 import { ListenError } from "./listen.ts";
-import { runHoldfast } from "./run.ts";
+import { operate } from "../operator/index.ts";
+
+/** How often an operator who waits hears how far a drain is. */
+const PROGRESS_MS = 1_000;
 
 /** The entry of the process: `holdfast …`. */
 async function main(): Promise<number> {
-  const result = parseCli(process.argv.slice(2), readVersion(), {
+  const output: CliOutput = {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
-  });
+  };
+  const result = parseCli(process.argv.slice(2), readVersion(), output);
   if (result.kind === "exit") return result.exitCode;
+  if (result.kind === "operate") {
+    // `holdfast tunnels | head` has read enough.
+    process.stdout.on("error", () => process.exit(0));
+    return operate(result.order, { output, progressMs: PROGRESS_MS });
+  }
   const fault = sourceFault(result.config.source);
   if (fault !== undefined) {
     process.stderr.write(`error: ${fault}\n`);
     return WRONG_USAGE;
   }
+  // An operator's command needs none of it, and a hundred milliseconds less.
+  const { runHoldfast } = await import("./run.ts");
   try {
     await runHoldfast(result.config);
     return 0;

@@ -22,6 +22,7 @@ class EndingProcess {
   readonly cut = new AbortController();
   readonly lines: { readonly message: string; readonly fields: object }[] = [];
   readonly #events: { readonly atMs: number; readonly run: () => void }[] = [];
+  leftAtMs: number | undefined;
   stoppedAtMs: number | undefined;
   openRequests = 0;
 
@@ -43,6 +44,10 @@ class EndingProcess {
 
   open(shape: TunnelShape = {}): void {
     this.drains.opened(this.world.open(shape));
+  }
+
+  leave(): void {
+    this.leftAtMs = this.world.nowMs;
   }
 
   stopListening(): void {
@@ -77,7 +82,7 @@ class EndingProcess {
 test("without tunnels it goes on accepting for the grace and is over then", async () => {
   const process = new EndingProcess();
   expect(await process.shutDown()).toEqual({ leftTunnels: 0, leftRequests: 0 });
-  expect([process.stoppedAtMs, process.world.nowMs]).toEqual([1_000, 1_000]);
+  expect([process.leftAtMs, process.stoppedAtMs, process.world.nowMs]).toEqual([0, 1_000, 1_000]);
 });
 
 test.for([10, 1_000, 9_000])(

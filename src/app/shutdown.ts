@@ -20,6 +20,8 @@ export interface ShutdownTarget {
   readonly openRequests: number;
   /** So long ago someone began to drain the process already, and told whoever is in front. */
   readonly drainedForMs: number;
+  /** Keeps no connection open behind an answer from now on. */
+  leave(): void;
   stopListening(): void;
   /** Closes all tunnels, those that open yet included, spread over that time. */
   closeAll(withinMs: number): void;
@@ -35,6 +37,7 @@ export function shutdownTarget(proxy: ProxyServer, drains: OrderedDrains): Shutd
     get drainedForMs() {
       return drains.processDrainedForMs ?? 0;
     },
+    leave: () => proxy.leave(),
     stopListening: () => proxy.stopListening(),
     closeAll: (withinMs) => drains.shutDown(withinMs),
   };
@@ -67,6 +70,7 @@ export async function shutDown(options: ShutdownOptions): Promise<ShutdownResult
   const elapsed = (): number => now() - startedAtMs;
   const graceMs = Math.max(0, plan.graceMs - target.drainedForMs);
   log.info({ ...plan, graceMs, tunnels: target.tunnels.size }, "shutdown begins");
+  target.leave();
   await until(options, () => elapsed() >= graceMs);
   target.stopListening();
   log.info({ tunnels: target.tunnels.size, requests: target.openRequests }, "stopped listening");

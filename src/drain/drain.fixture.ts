@@ -11,7 +11,7 @@ export function backendAt(address: string, upstream = CHAT): Backend {
   return { id: `|${address}|80` as BackendId, upstream, address, port: 80, target, podUid: undefined };
 }
 
-interface Closed {
+export interface Closed {
   readonly name: string;
   readonly atMs: number;
   readonly cause: string;
@@ -53,6 +53,8 @@ export class DrainWorld {
   };
   /** Told of every tunnel's end, as the proxy tells. */
   onEnded: (tunnel: WorldTunnel) => void = () => {};
+  /** Told of every Close before it has any effect. */
+  onClose: (tunnel: WorldTunnel, closed: Closed) => void = () => {};
   readonly now = (): number => this.nowMs;
 
   /** Lets a tunnel live here. */
@@ -64,8 +66,10 @@ export class DrainWorld {
       lastActiveAtMs: shape.lastActiveAtMs ?? 0,
       isEnding: false,
       close: (cause, words) => {
+        const closed: Closed = { name, atMs: this.nowMs, cause, code: words?.code, reason: words?.reason };
+        this.onClose(tunnel, closed);
         tunnel.isEnding = true;
-        this.closed.push({ name, atMs: this.nowMs, cause, code: words?.code, reason: words?.reason });
+        this.closed.push(closed);
         if (lingerMs === 0) this.end(tunnel);
         else if (lingerMs !== Number.POSITIVE_INFINITY) this.wheel.schedule(lingerMs, () => this.end(tunnel));
       },
@@ -84,13 +88,18 @@ export class DrainWorld {
     if (this.tunnels.delete(tunnel)) this.onEnded(tunnel);
   }
 
-  /** Time passes, tick by tick. */
-  pass(ms: number): void {
+  /** Time passes, tick by tick, or in steps of that size: larger ones than a tick are stalls. */
+  pass(ms: number, stepMs = this.wheel.tickMs): void {
     const endMs = this.nowMs + ms;
     while (this.nowMs < endMs) {
-      this.nowMs = Math.min(endMs, this.nowMs + this.wheel.tickMs);
+      this.nowMs = Math.min(endMs, this.nowMs + stepMs);
       this.wheel.advance(this.nowMs);
     }
+  }
+
+  /** `began auto/1`: what the observer heard, in order. */
+  get headlines(): readonly string[] {
+    return this.heard.map(({ what, drain }) => `${what === "ended" ? drain.state : what} ${drain.id}`);
   }
 
   /** When the closes were told, in order. */

@@ -25,6 +25,8 @@ export interface DrainOptions {
  */
 export class Drain {
   readonly isStanding: boolean;
+  /** More are expected until then: it is not done before. */
+  notDoneBeforeMs = Number.NEGATIVE_INFINITY;
   readonly #target: DrainTarget;
   #pace: Pace;
   #ending: Ending;

@@ -8,6 +8,7 @@ const MOST_ORDERS = 64;
 
 /** The id of the drain of the whole process. */
 export const PROCESS_DRAIN = "process";
+const SHUTDOWN_DRAIN = "shutdown";
 
 export interface OrderedDrainsOptions extends PacerSurroundings {
   /** Live tunnels, closing ones included. */
@@ -37,7 +38,13 @@ interface Ordered {
   over: PromiseWithResolvers<DrainFacts> | undefined;
 }
 
-type NewDrain = Pick<DrainOptions, "target" | "pace" | "ending" | "isStanding"> & Pick<Ordered, "includes">;
+interface NewDrain extends Pick<DrainOptions, "target" | "pace" | "ending" | "isStanding">, Pick<Ordered, "includes"> {
+  readonly notDoneBeforeMs?: number | undefined;
+}
+
+interface StandingOrder extends Pick<NewDrain, "target" | "includes" | "notDoneBeforeMs"> {
+  readonly orders: Orders;
+}
 
 /** Drains that someone asked for: an operator, or the process's own end. */
 export class OrderedDrains {
@@ -84,24 +91,30 @@ export class OrderedDrains {
     if (!this.#drains.has(id) && this.#drains.size >= MOST_ORDERS) return undefined;
     this.#options.backends.cordon(target);
     const isThere = ({ context }: DrainableTunnel): boolean => context.lease.backend.target === target;
-    return this.#beginOrOrder({ ...NO_NAMES, id, backend: target }, orders, isThere);
+    return this.#beginOrOrder({ target: { ...NO_NAMES, id, backend: target }, orders, includes: isThere });
   }
 
-  /** Closes every tunnel of the process, also those that open yet; again: new orders. Holds until it is stopped. */
+  /**
+   * Closes every tunnel of the process, also those that open yet; again: new orders. Holds until it is stopped, and is not
+   * done before the grace is over. When the process ends anyway: the drain of that.
+   */
   drainProcess(orders: ProcessOrders): DrainFacts {
     const { now, wheel } = this.#options;
+    const ending = this.#drains.get(SHUTDOWN_DRAIN);
+    if (ending !== undefined) return ending.drain.facts;
     this.#processSinceMs ??= now();
     wheel.cancel(this.#grace);
-    const leftMs = this.#processSinceMs + orders.graceMs - now();
-    this.#isRefusing = leftMs <= 0;
-    if (leftMs > 0) this.#grace = wheel.schedule(leftMs, () => (this.#isRefusing = true));
-    return this.#beginOrOrder({ ...NO_NAMES, id: PROCESS_DRAIN }, orders, everyone);
+    const graceEndsMs = this.#processSinceMs + orders.graceMs;
+    this.#isRefusing = graceEndsMs <= now();
+    if (!this.#isRefusing) this.#grace = wheel.schedule(graceEndsMs - now(), () => this.#refuse());
+    const target = { ...NO_NAMES, id: PROCESS_DRAIN };
+    return this.#beginOrOrder({ target, orders, includes: everyone, notDoneBeforeMs: graceEndsMs });
   }
 
   /** The process ends: closes every tunnel, also those that open yet. Every other order is called off. */
   shutDown(withinMs: number): void {
     for (const id of this.#drains.keys()) this.stop(id);
-    const target = { ...NO_NAMES, id: "shutdown", reason: "shutdown" as const };
+    const target = { ...NO_NAMES, id: SHUTDOWN_DRAIN, reason: "shutdown" as const };
     const ending: Ending = { cause: "proxy_shutdown", words: undefined };
     const pace = { withinMs, perSecond: 0 };
     this.#begin({ target, pace, ending, isStanding: true, includes: everyone }, [...this.#options.tunnels]);
@@ -142,21 +155,22 @@ export class OrderedDrains {
     for (const { drain, pacer } of this.#drains.values()) if (drain.has(tunnel)) pacer.gone(drain, tunnel);
   }
 
-  #beginOrOrder(target: DrainTarget, orders: Orders, includes: Ordered["includes"]): DrainFacts {
+  #beginOrOrder({ target, orders, includes, notDoneBeforeMs }: StandingOrder): DrainFacts {
     const known = this.#drains.get(target.id);
     const { pace, ending } = drainBy(orders);
     if (known === undefined) {
       const tunnels = [...this.#options.tunnels].filter(includes);
-      return this.#begin({ target, pace, ending, isStanding: true, includes }, tunnels);
+      return this.#begin({ target, pace, ending, isStanding: true, includes, notDoneBeforeMs }, tunnels);
     }
     const { drain, pacer } = known;
+    drain.notDoneBeforeMs = notDoneBeforeMs ?? drain.notDoneBeforeMs;
     drain.order(pace, ending, this.#options.now());
     pacer.setRate(pace.perSecond);
     pacer.changed(drain);
     return drain.facts;
   }
 
-  #begin({ includes, ...what }: NewDrain, tunnels: readonly DrainableTunnel[]): DrainFacts {
+  #begin({ includes, notDoneBeforeMs, ...what }: NewDrain, tunnels: readonly DrainableTunnel[]): DrainFacts {
     const { now, random, wheel } = this.#options;
     const { id } = what.target;
     const drain = new Drain({ ...what, nowMs: now(), random, tickMs: wheel.tickMs });
@@ -164,6 +178,7 @@ export class OrderedDrains {
     const ordered: Ordered = { drain, pacer, includes, over: undefined };
     pacer.setRate(what.pace.perSecond);
     this.#drains.set(id, ordered);
+    drain.notDoneBeforeMs = notDoneBeforeMs ?? drain.notDoneBeforeMs;
     drain.add(tunnels, now());
     pacer.begin(drain);
     return drain.facts;
@@ -174,6 +189,13 @@ export class OrderedDrains {
     if (!pacer.has(drain)) this.#drains.delete(drain.id);
     ordered.over = undefined;
     over?.resolve(drain.facts);
+  }
+
+  /** The grace of the process's drain is over. */
+  #refuse(): void {
+    this.#isRefusing = true;
+    const process = this.#drains.get(PROCESS_DRAIN);
+    if (process?.drain.isEmpty === true) process.pacer.changed(process.drain);
   }
 
   #acceptAgain(): void {

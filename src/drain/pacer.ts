@@ -80,6 +80,7 @@ export class Pacer {
 
   #done(drain: Drain): void {
     if (!this.#drains.has(drain) || drain.state === "done") return;
+    if (this.#around.now() < drain.notDoneBeforeMs) return;
     drain.settle("done");
     if (drain.isStanding) this.#forgetDeadline(drain);
     else this.#leave(drain);
@@ -88,6 +89,8 @@ export class Pacer {
 
   #timeIsUp(drain: Drain): void {
     this.#deadlines.delete(drain);
+    // It only waits for those that may still come.
+    if (drain.isEmpty) return;
     drain.settle("late");
     this.#around.observer.late(drain.facts);
     this.#onSettled(drain);

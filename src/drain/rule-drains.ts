@@ -172,7 +172,11 @@ export class RuleDrains {
 
   #drainingRule(id: RuleId, rule: FollowedRule): DrainingRule {
     const known = this.#rules.get(id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // Between two drains nobody follows the rule's edits.
+      known.pacer.setRate(rule.policy.drain.perSecond);
+      return known;
+    }
     const byBackend = new Map<Backend, Drain>();
     const pacer = new Pacer(this.#options, (ended) => {
       if (pacer.has(ended)) return;
@@ -188,7 +192,7 @@ export class RuleDrains {
   /** None of its drains is left. Its rate holds for the next one as well, if that comes at once. */
   #forgetRule(id: RuleId, rule: DrainingRule): void {
     const { wheel, now } = this.#options;
-    const waitMs = rule.pacer.nextMs - now();
+    const waitMs = rule.pacer.nextMs + wheel.tickMs - now();
     if (waitMs <= 0) this.#rules.delete(id);
     else
       wheel.schedule(

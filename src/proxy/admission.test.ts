@@ -18,7 +18,7 @@ const NO_BOUND = {
   maxTunnels: Infinity,
   maxConnections: Infinity,
   buffers: { isExhausted: false },
-  drain: { isRefusing: false },
+  drain: { isDraining: false, isRefusing: false },
 };
 
 async function opened(cleanups: Cleanups, proxy: StartedProxy): Promise<RawClient> {
@@ -62,9 +62,12 @@ test("while buffers are full no handshake begins, and no backend hears of it; wh
 test("while the process is drained no handshake begins; what is open, and plain requests, go on", async () => {
   await using cleanups = new Cleanups();
   const echo = await startAnswering(cleanups, switchHead());
-  const drain = { isRefusing: false };
+  const drain = { isDraining: true, isRefusing: false };
   const proxy = await startProxy(cleanups, { backends: [echo], admission: { ...NO_BOUND, drain } });
   const tunnel = await opened(cleanups, proxy);
+  const last = rawClient(cleanups, proxy.port, GET);
+  // Answered, as the last of its connection.
+  expect(await last.whole).toMatch(/\r\nconnection: close\r\n/i);
   drain.isRefusing = true;
   expect(await rawClient(cleanups, proxy.port, handshakeHead()).whole).toMatch(answer(503, "HF_DRAINING", 5));
   tunnel.send(textFrame("still here", "client"));
@@ -73,7 +76,9 @@ test("while the process is drained no handshake begins; what is open, and plain 
   proxy.setBackends([plain.port]);
   const request = rawClient(cleanups, proxy.port, GET);
   await expect.poll(() => request.text()).toContain("fine");
-  drain.isRefusing = false;
+  Object.assign(drain, { isDraining: false, isRefusing: false });
+  const kept = rawClient(cleanups, proxy.port, GET);
+  await expect.poll(() => kept.text()).toMatch(/\r\nconnection: keep-alive\r\n/i);
   proxy.setBackends([echo]);
   await opened(cleanups, proxy);
 });

@@ -11,8 +11,8 @@ export interface Admission {
   readonly maxConnections: number;
   /** What waits in all tunnels together; full ones take no new tunnels. */
   readonly buffers: { readonly isExhausted: boolean };
-  /** A process that is drained takes no new tunnels. */
-  readonly drain: { readonly isRefusing: boolean };
+  /** A process that is drained keeps no connection open behind an answer, and in the end takes no new tunnels. */
+  readonly drain: { readonly isDraining: boolean; readonly isRefusing: boolean };
 }
 
 /** Takes on whatever comes. */
@@ -20,7 +20,7 @@ export const UNBOUNDED: Admission = {
   maxTunnels: Infinity,
   maxConnections: Infinity,
   buffers: { isExhausted: false },
-  drain: { isRefusing: false },
+  drain: { isDraining: false, isRefusing: false },
 };
 
 /** So many connections too many may be there to hear why; with more of them not even that. */

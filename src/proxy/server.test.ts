@@ -49,6 +49,24 @@ test("a listener that stops serves what is there, says that it is the last, and 
   expect(proxy.server.tunnels.size).toBe(1);
 });
 
+test("one that leaves goes on with all there is, and keeps no connection open behind an answer", async () => {
+  await using cleanups = new Cleanups();
+  const backend = await startHttp(cleanups, (_request, response) => response.end("fine"));
+  const echo = await startAnswering(cleanups, switchHead());
+  const proxy = await startProxy(cleanups, { backends: [backend.port] });
+  const kept = rawClient(cleanups, proxy.port, GET);
+  await expect.poll(() => kept.text()).toContain("fine");
+  proxy.server.leave();
+  kept.send(GET);
+  expect(await kept.whole).toMatch(/keep-alive[^]*fine[^]*\r\nconnection: close\r\n[^]*fine$/i);
+  expect(await rawClient(cleanups, proxy.port, GET).whole).toMatch(/\r\nconnection: close\r\n/i);
+  proxy.setBackends([echo]);
+  const tunnel = rawClient(cleanups, proxy.port, handshakeHead());
+  await expect.poll(() => tunnel.text()).toContain(" 101 ");
+  tunnel.send(textFrame("here", "client"));
+  await expect.poll(() => tunnel.text()).toContain("here");
+});
+
 test("connections that never send their head are still dropped after the listener stopped", async () => {
   await using cleanups = new Cleanups();
   const proxy = await startProxy(cleanups, { limits: { headerTimeoutMs: 300 } });

@@ -73,6 +73,7 @@ export class ProxyServer {
   #heldTunnels = 0;
   #openRequests = 0;
   #isStopping = false;
+  #isLeaving = false;
   #listener: TunnelListener | undefined = undefined;
   /** Told when the last tunnel has ended. */
   #onLastTunnel: () => void = () => {};
@@ -153,6 +154,14 @@ export class ProxyServer {
   }
 
   /**
+   * From now on each answer to a plain request is the last of its connection, so that few of them are idle when the
+   * listener stops: whoever is just sending a request on one would lose it. All else goes on.
+   */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  /**
    * Accepts no more connections. Requests and handshakes on those that are there are served, and each such connection
    * ends with its next answer; idle ones end now. Tunnels go on.
    */
@@ -197,7 +206,8 @@ export class ProxyServer {
     plain: { request: IncomingMessage; response: ServerResponse; awaitsContinue: boolean },
   ): Turn {
     const { request, response } = plain;
-    if (this.#isStopping || connection.isLast) response.shouldKeepAlive = false;
+    const { drain } = this.#admission;
+    if (this.#isStopping || this.#isLeaving || drain.isDraining || connection.isLast) response.shouldKeepAlive = false;
     const exchange = new PlainExchange(this.#path, this.#pools, {
       ...plain,
       clientAddress: connection.clientAddress,

@@ -67,11 +67,10 @@ export function matchInHost(index: HostIndex, request: RequestView): CompiledEnt
 /** All entries of a host, in no order. */
 export function* entriesOf(index: HostIndex): Iterable<CompiledEntry> {
   for (const entries of index.exact.values()) yield* entries;
-  // As deep as a path has segments, so no stack of generators.
   const nodes = [index.prefixes];
   for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
     yield* node.entries;
-    if (node.children !== undefined) nodes.push(...node.children.values());
+    for (const child of node.children?.values() ?? []) nodes.push(child);
   }
 }
 

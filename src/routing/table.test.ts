@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildTable, canonicalPrefix, ruleId } from "./index.ts";
-import type { CompiledEntry, CompiledMatch, MatchFacts } from "./index.ts";
+import type { CompiledEntry, CompiledMatch, MatchFacts, RoutingTable } from "./index.ts";
 import { readHeaders, readQuery } from "./request-view.ts";
 import { QUIET_POLICY } from "./rule-policy.fixture.ts";
 
@@ -335,4 +335,37 @@ test("a header called like a property of every object is just a header", () => {
       ["constructor", "2"],
     ]),
   );
+});
+
+describe("what stands in a table", () => {
+  const standing = (table: RoutingTable): readonly string[] =>
+    [...table.entries()].map(({ host, entry }) => `${host} ${entry.rule.rule}`).toSorted();
+
+  test("is listed once each, under its host pattern, whatever its path", () => {
+    const table = buildTable(
+      1,
+      new Map([
+        [
+          "chat.example.com",
+          [exact("a", "/x"), exact("b", "/x"), prefix("c", "/"), prefix("d", "/x/y"), prefix("e", "/x/z")],
+        ],
+        ["*.example.com", [prefix("f", "/deep/er/still")]],
+        ["*", [prefix("g", "/")]],
+        ["empty.example.com", []],
+      ]),
+    );
+    expect(standing(table)).toEqual([
+      "* g",
+      "*.example.com f",
+      "chat.example.com a",
+      "chat.example.com b",
+      "chat.example.com c",
+      "chat.example.com d",
+      "chat.example.com e",
+    ]);
+  });
+
+  test("is nothing in an empty one", () => {
+    expect(standing(buildTable(1, new Map()))).toEqual([]);
+  });
 });

@@ -36,9 +36,11 @@ export class Table implements RoutingTable {
   }
 
   *entries(): Iterable<HostEntry> {
-    for (const [host, index] of this.#exact) yield* hostEntries(host, index);
-    for (const [suffix, index] of this.#wildcards) yield* hostEntries(`*${suffix}`, index);
-    if (this.#any !== undefined) yield* hostEntries("*", this.#any);
+    for (const [host, index] of this.#exact) for (const entry of entriesOf(index)) yield { host, entry };
+    for (const [suffix, index] of this.#wildcards) {
+      for (const entry of entriesOf(index)) yield { host: `*${suffix}`, entry };
+    }
+    if (this.#any !== undefined) for (const entry of entriesOf(this.#any)) yield { host: "*", entry };
   }
 
   /** A copy to change, which becomes a table of its own; this one stays as it is. */
@@ -108,10 +110,6 @@ export function buildTable(generation: number, hosts: ReadonlyMap<string, readon
   const draft = emptyTable().draft();
   for (const [pattern, entries] of hosts) draft.put(pattern, entries);
   return draft.finish(generation);
-}
-
-function* hostEntries(host: string, index: HostIndex): Iterable<HostEntry> {
-  for (const entry of entriesOf(index)) yield { host, entry };
 }
 
 function set(map: Map<string, HostIndex>, key: string, index: HostIndex | undefined): void {

@@ -131,7 +131,7 @@ export interface MatchFacts {
 export interface RoutingTable {
   readonly generation: number;
   match(facts: MatchFacts): CompiledEntry | undefined;
-  /** All that stands in it, host by host, in no order; for lists that people read. */
+  /** All that stands in it, in no order; for lists that people read, which may be walked in turns. */
   entries(): Iterable<HostEntry>;
 }
 

@@ -198,3 +198,149 @@ describe("counting", () => {
     );
   });
 });
+
+describe("departures", () => {
+  const leaves = (address: string) => endpoint(address, { terminating: true });
+
+  /** What its listeners hear, as `10.0.0.1 vanished`. */
+  function listening(...lists: readonly (readonly Endpoint[])[]): { registry: UpstreamRegistry; heard: string[] } {
+    const { registry } = registryWith({});
+    const heard: string[] = [];
+    registry.onDeparture((backend, departure) => heard.push(`${backend.address} ${departure ?? "stays"}`));
+    for (const list of lists) registry.setEndpoints(chat, list);
+    return { registry, heard };
+  }
+
+  test("each is told once, when it begins, when it is another one, and when it is over", () => {
+    const { registry, heard } = listening([endpoint("10.0.0.1"), endpoint("10.0.0.2")]);
+    registry.acquire(rule([chat, 1]), none)?.opened();
+    expect(heard).toEqual([]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
+    registry.setEndpoints(chat, [leaves("10.0.0.1"), endpoint("10.0.0.2")]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.1"), endpoint("10.0.0.2")]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.1"), endpoint("10.0.0.2")]);
+    expect(heard).toEqual(["10.0.0.1 vanished", "10.0.0.1 terminating", "10.0.0.3 vanished", "10.0.0.1 stays"]);
+  });
+
+  test("one that was listed as terminating from the first is told", () => {
+    expect(listening([leaves("10.0.0.1")]).heard).toEqual(["10.0.0.1 terminating"]);
+  });
+
+  test("unready ones are told anew when too many become unready, though nothing changed of them", () => {
+    const unready = (address: string) => endpoint(address, { ready: false });
+    const { registry, heard } = listening([unready("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
+    registry.setEndpoints(chat, [unready("10.0.0.1"), unready("10.0.0.2"), endpoint("10.0.0.3")]);
+    registry.setEndpoints(chat, [unready("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
+    expect(heard).toEqual(["10.0.0.1 unready", "10.0.0.1 stays", "10.0.0.1 unready"]);
+  });
+
+  test("an empty list, or none at all, takes back that one has vanished, but not that one terminates", () => {
+    for (const nothing of [[], null]) {
+      const { registry, heard } = listening([endpoint("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
+      for (let i = 0; i < 3; i++) registry.acquire(rule([chat, 1]), none)?.opened();
+      registry.setEndpoints(chat, [leaves("10.0.0.1"), endpoint("10.0.0.3")]);
+      registry.setEndpoints(chat, nothing);
+      expect(heard).toEqual(["10.0.0.1 terminating", "10.0.0.2 vanished", "10.0.0.2 stays"]);
+    }
+  });
+
+  test("who hears of one finds all of them as they stand now", () => {
+    const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1"), endpoint("10.0.0.2")] });
+    const found: string[][] = [];
+    registry.onDeparture(() => {
+      found.push([...registry.backends()].map(({ backend, standing }) => `${backend.address} ${standing}`));
+      expect(registry.acquire(rule([chat, 1]), none)).toBeUndefined();
+    });
+    registry.setEndpoints(chat, [leaves("10.0.0.1"), leaves("10.0.0.2")]);
+    expect(found).toEqual([
+      ["10.0.0.1 terminating", "10.0.0.2 terminating"],
+      ["10.0.0.1 terminating", "10.0.0.2 terminating"],
+    ]);
+  });
+
+  test("a backend without leases that vanishes is told before it is forgotten, and is not there afterwards", () => {
+    const { registry, heard } = listening([endpoint("10.0.0.1"), endpoint("10.0.0.2")]);
+    registry.onForgotten((backend) => heard.push(`${backend.address} forgotten`));
+    registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
+    expect(heard).toEqual(["10.0.0.1 vanished", "10.0.0.1 forgotten"]);
+    expect([...registry.backends()].map(({ backend }) => backend.address)).toEqual(["10.0.0.2"]);
+  });
+
+  test("a backend that was forgotten and is listed again begins anew", () => {
+    const { registry, heard } = listening([leaves("10.0.0.1")], [endpoint("10.0.0.2")], [endpoint("10.0.0.1")]);
+    expect(heard).toEqual(["10.0.0.1 terminating", "10.0.0.2 vanished"]);
+    expect([...registry.backends()]).toMatchObject([{ standing: "serving", isCordoned: false }]);
+  });
+
+  test("since when a backend stands as it does is kept over lists that change nothing of it", () => {
+    const clock = { ms: 100 };
+    const registry = new UpstreamRegistry({ random: () => 0, now: () => clock.ms });
+    const since = () => [...registry.backends()].map(({ standing, sinceMs }) => `${standing} ${sinceMs}`);
+    registry.setEndpoints(chat, [endpoint("10.0.0.1")]);
+    clock.ms = 200;
+    registry.setEndpoints(chat, [endpoint("10.0.0.1")]);
+    expect(since()).toEqual(["serving 100"]);
+    registry.setEndpoints(chat, [leaves("10.0.0.1")]);
+    clock.ms = 300;
+    registry.setEndpoints(chat, [leaves("10.0.0.1"), endpoint("10.0.0.2")]);
+    expect(since()).toEqual(["terminating 200", "serving 300"]);
+  });
+});
+
+describe("cordons", () => {
+  const list = [endpoint("10.0.0.1"), endpoint("10.0.0.2")];
+
+  test("a cordoned backend takes no lease and keeps those it has; uncordoned it takes some again", () => {
+    const { registry } = registryWith({ [chat]: list });
+    registry.acquire(rule([chat, 1]), none)?.opened();
+    registry.cordon("10.0.0.1:80");
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
+    expect(statsOf(registry, chat)).toMatchObject({ ready: 1, draining: 1, tunnels: 1 });
+    registry.uncordon("10.0.0.1:80");
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none))).size).toBe(2);
+  });
+
+  test("it holds in every upstream, over lists, and for backends that are yet to come", () => {
+    const { registry } = registryWith({ [chat]: list, [canary]: [endpoint("10.0.0.1")] });
+    registry.cordon("10.0.0.1:80");
+    registry.cordon("10.0.0.3:80");
+    registry.setEndpoints(chat, [...list, endpoint("10.0.0.3"), endpoint("10.0.0.1", { podUid: "new" })]);
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
+    expect(registry.acquire(rule([canary, 1]), none)).toBeUndefined();
+    expect([...registry.backends()].filter(({ isCordoned }) => isCordoned)).toHaveLength(4);
+  });
+
+  test("it is no departure: nobody is told to leave, and an uncordoned backend that terminates stays out", () => {
+    const { registry } = registryWith({ [chat]: list });
+    const heard: unknown[] = [];
+    registry.onDeparture((_, departure) => heard.push(departure));
+    registry.cordon("10.0.0.1:80");
+    registry.setEndpoints(chat, [...list]);
+    expect(heard).toEqual([]);
+    registry.setEndpoints(chat, [endpoint("10.0.0.1", { terminating: true }), endpoint("10.0.0.2")]);
+    registry.uncordon("10.0.0.1:80");
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
+  });
+
+  test("the weight of an upstream whose backends are all cordoned goes to the others", () => {
+    const { registry } = registryWith({ [chat]: list, [canary]: [endpoint("10.0.0.9")] });
+    registry.cordon("10.0.0.9:80");
+    expect(addresses(4, () => registry.acquire(rule([chat, 1], [canary, 9]), none))).not.toContain("10.0.0.9");
+  });
+});
+
+test("tunnels of a backend are counted by who it is: not handshakes, and nothing of a backend that is gone", () => {
+  const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
+  const leases = [1, 2, 3].map(() => registry.acquire(rule([chat, 1]), none));
+  leases[0]?.opened();
+  leases[1]?.opened();
+  const backend = leases[0]!.backend;
+  expect(registry.tunnelsOf(backend)).toBe(2);
+  registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
+  leases[0]?.release("closed");
+  expect(registry.tunnelsOf(backend)).toBe(1);
+  for (const lease of leases) lease?.release("closed");
+  expect(registry.tunnelsOf(backend)).toBe(0);
+});
