@@ -1,4 +1,4 @@
-import { Slots } from "./slots.ts";
+import { Slots, type Window } from "./slots.ts";
 import type { DrainableTunnel, DrainFacts, DrainState, DrainTarget, Ending, Pace } from "./types.ts";
 
 /** At the end of a drain's time, closes may still wait so long for the end of a message (design: planned ends). */
@@ -128,6 +128,7 @@ export class Drain {
     if (!isOther) return;
     this.#startedAtMs = nowMs;
     this.#slots.restart(windowOf(nowMs, pace));
+    if (this.#waiting.size > 0) this.#slots.grew(this.#waiting.size, nowMs);
     if (this.#state === "late") this.#state = "running";
   }
 
@@ -142,6 +143,7 @@ export class Drain {
   }
 }
 
-function windowOf(nowMs: number, { withinMs }: Pace): { beginMs: number; endMs: number } {
-  return { beginMs: nowMs, endMs: nowMs + withinMs - Math.min(TAIL_MS, withinMs * TAIL_SHARE) };
+function windowOf(nowMs: number, { withinMs }: Pace): Window {
+  const reserveEndMs = nowMs + withinMs;
+  return { beginMs: nowMs, endMs: reserveEndMs - Math.min(TAIL_MS, withinMs * TAIL_SHARE), reserveEndMs };
 }

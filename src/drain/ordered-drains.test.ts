@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mostInAWindow } from "./drain.fixture.ts";
 import { PROCESS_DRAIN } from "./index.ts";
@@ -21,7 +22,7 @@ function storyWith(count: number): Story {
 }
 
 function endAll({ world }: Story): void {
-  for (const tunnel of [...world.tunnels]) world.end(tunnel);
+  for (const tunnel of world.tunnels) world.end(tunnel);
 }
 
 /** What a promise has come to by now; undefined = it still waits. */
@@ -79,6 +80,22 @@ describe("tunnels that an operator picked", () => {
     expect(story.world.closed).toHaveLength(10);
     expect(mostInAWindow(story.world.closeTimes, 1_000)).toBe(1);
     expect(story.world.headlines).toEqual(["began close/1", "done close/1"]);
+  });
+
+  test("at least 90 % of the rate is reached, wherever in a tick the timers run", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 49 }), (perSecond, phaseMs) => {
+        const story = new Story();
+        story.list([A]);
+        story.edit({});
+        story.connect(perSecond * 10, { on: A });
+        story.world.pass(phaseMs, phaseMs);
+        story.ordered.close([...story.world.tunnels], { ...ORDERS, withinMs: 0, perSecond }, "all");
+        story.world.pass(10_050);
+        expect(story.world.closed.length).toBeGreaterThanOrEqual(9 * perSecond);
+        expect(mostInAWindow(story.world.closeTimes, 1_000)).toBeLessThanOrEqual(perSecond);
+      }),
+    );
   });
 
   test("of none it is done at once", () => {
@@ -190,7 +207,9 @@ describe("a backend that an operator drains", () => {
   test("a drain that is done is not late when its time is up", () => {
     const story = storyWith(1);
     story.ordered.drainBackend(TARGET, ORDERS);
-    story.world.pass(60_000);
+    story.world.pass(6_000);
+    expect(story.world.wheel.size).toBe(0);
+    story.world.pass(54_000);
     expect(story.world.heard.map(({ what }) => what)).toEqual(["began", "ended"]);
     expect([...story.ordered.facts()]).toMatchObject([{ state: "done" }]);
   });
@@ -418,6 +437,25 @@ describe("waiting until it is over", () => {
     expect(await stateOf(over)).toBeUndefined();
     story.world.pass(10_000);
     expect(await over).toMatchObject({ state: "done", gone: 1 });
+  });
+
+  test.for([
+    { name: "is done", lingerMs: 0, passMs: 9_000, state: "done" },
+    { name: "is late", lingerMs: FOREVER, passMs: 15_000, state: "late" },
+  ])("whoever waited hears that it $name, and who asks after new orders waits anew", async (row) => {
+    const story = storyWith(0);
+    story.connect(1, { on: A, lingerMs: row.lingerMs });
+    const handshake = story.handshake({ on: A });
+    story.ordered.drainBackend(TARGET, ORDERS);
+    const over = [story.ordered.whenOver(BACKEND_DRAIN), story.ordered.whenOver(BACKEND_DRAIN)];
+    story.world.pass(row.passMs);
+    expect(await Promise.all(over.map((each) => stateOf(each)))).toEqual([row.state, row.state]);
+    handshake?.open();
+    story.ordered.drainBackend(TARGET, { ...ORDERS, withinMs: 20_000 });
+    const again = story.ordered.whenOver(BACKEND_DRAIN);
+    expect(await stateOf(again)).toBeUndefined();
+    story.world.pass(20_000);
+    expect(await stateOf(again)).toBe(row.state);
   });
 
   test("whoever asks when what was late has gone at last hears that it is done", async () => {

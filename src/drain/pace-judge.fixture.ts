@@ -3,9 +3,9 @@ const SECOND_MS = 1_000;
 /** A rate may be kept by steps that are so much longer than they need be. */
 const SECOND_AND_TICK_MS = SECOND_MS + TICK_MS;
 
-/** When the last is to be told that has `withinMs` from `beginMs` on: a tail is left for the ends of messages. */
+/** When the last is told that has `withinMs` from `beginMs` on; earlier, unless delays have used the tail up. */
 export function lastCloseMs(beginMs: number, withinMs: number): number {
-  return beginMs + withinMs - Math.min(2_000, withinMs / 5);
+  return beginMs + withinMs;
 }
 
 /** Looks at the closes that share one rate: never too fast, and never idle while someone is overdue. */

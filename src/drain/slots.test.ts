@@ -200,3 +200,20 @@ describe("with counts and times that change", () => {
     expect(takeAll(slots, 100, () => 0, 0).every(({ atMs }) => atMs === 0)).toBe(true);
   });
 });
+
+test("whoever stays behind hastens by 1.4 at most, into the reserve, and is done when that ends", () => {
+  const slots = new Slots({ beginMs: 0, endMs: 10_000, reserveEndMs: 12_000 }, () => 0.5, 50);
+  slots.grew(1_000, 0);
+  const times: number[] = [];
+  // Asked once in half a second: more than is made up for each time.
+  for (let nowMs = 0; times.length < 1_000; nowMs += nowMs < 6_000 ? 500 : 50) {
+    for (let left = 1_000 - times.length; left > 0 && slots.dueMs(left) <= nowMs; left--) {
+      slots.take(left, nowMs);
+      times.push(nowMs);
+    }
+  }
+  expect(times.filter((time) => time <= 6_000).length).toBeLessThan(500);
+  expect(mostInAWindow(times.filter((time) => time > 6_200), 1_000)).toBeLessThanOrEqual(1.4 * 100 + 10);
+  expect(times.at(-1)).toBeGreaterThan(10_000);
+  expect(times.at(-1)).toBeLessThanOrEqual(12_050);
+});

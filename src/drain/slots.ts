@@ -3,6 +3,17 @@ const EARLIEST = 0.25;
 const WIDTH = 0.5;
 /** What a late timer missed is made up for as far back as so many ticks, and spread over what is left beyond that. */
 const MADE_UP_TICKS = 4;
+/** Whoever stays behind hastens by so much at most, as long as the reserve lasts. */
+const MOST_HASTE = 1.4;
+
+/** On the clock of whoever asks. */
+export interface Window {
+  readonly beginMs: number;
+  /** The last one is due before. */
+  readonly endMs: number;
+  /** Delays may use the time until then; not given = none. */
+  readonly reserveEndMs?: number;
+}
 
 /**
  * Spreads what is left evenly over the time that is left: the time is cut into as many slots as there are items, and one
@@ -12,17 +23,21 @@ export class Slots {
   readonly #random: () => number;
   readonly #madeUpMs: number;
   #endMs: number;
+  #reserveEndMs: number;
+  /** No slot is shorter, as long as the reserve lasts. */
+  #shortestMs = 0;
   /** Where the slot under way begins. */
   #beginMs: number;
   /** How far into its slot the next item is due, 0 to 1. */
   #place: number;
 
   /** @param tickMs how late whoever asks may be. */
-  constructor(window: { readonly beginMs: number; readonly endMs: number }, random: () => number, tickMs: number) {
+  constructor({ beginMs, endMs, reserveEndMs = endMs }: Window, random: () => number, tickMs: number) {
     this.#random = random;
     this.#madeUpMs = MADE_UP_TICKS * tickMs;
-    this.#beginMs = window.beginMs;
-    this.#endMs = window.endMs;
+    this.#beginMs = beginMs;
+    this.#endMs = endMs;
+    this.#reserveEndMs = reserveEndMs;
     this.#place = this.#draw();
   }
 
@@ -45,17 +60,23 @@ export class Slots {
       // The slot that ends now, as long as those that follow.
       this.#beginMs = (count * nowMs - this.#endMs) / (count - 1);
     }
+    this.#shortestMs = (this.#endMs - nowMs) / count / MOST_HASTE;
   }
 
   /** Spreads over another time from now on. */
-  restart(window: { readonly beginMs: number; readonly endMs: number }): void {
-    this.#beginMs = window.beginMs;
-    this.#endMs = window.endMs;
+  restart({ beginMs, endMs, reserveEndMs = endMs }: Window): void {
+    this.#beginMs = beginMs;
+    this.#endMs = endMs;
+    this.#reserveEndMs = reserveEndMs;
+    this.#shortestMs = 0;
     this.#place = this.#draw();
   }
 
   #lengthMs(count: number): number {
-    return Math.max(0, this.#endMs - this.#beginMs) / Math.max(1, count);
+    const evenMs = Math.max(0, this.#endMs - this.#beginMs) / Math.max(1, count);
+    if (evenMs >= this.#shortestMs) return evenMs;
+    const reservedMs = Math.max(0, this.#reserveEndMs - this.#beginMs) / Math.max(1, count);
+    return Math.max(evenMs, Math.min(reservedMs, this.#shortestMs));
   }
 
   #draw(): number {
