@@ -63,7 +63,8 @@ function* shortcomings(): Generator<string> {
   if (lacksCommand("openssl")()) yield "no openssl: install it (cluster tests)";
   yield* clusterShortcomings();
   for (const peer of BENCH_PEERS) {
-    if (findProgram(peer) === undefined) yield `no ${peer}: install it (the tests of the benchmark, and of rolling behind a balancer, that need it)`;
+    if (findProgram(peer) === undefined)
+      yield `no ${peer}: install it (the tests of the benchmark, and of rolling behind a balancer, that need it)`;
   }
   if (findProgram("go") === undefined) yield "no go: install Go (the tests of the load generator)";
   const noImages = whyNoImages();

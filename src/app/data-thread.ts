@@ -35,7 +35,7 @@ export interface DataThreadOptions {
 }
 
 /** Whoever takes tunnels off backends or off the process. */
-export interface ThreadDrains {
+interface ThreadDrains {
   readonly byRule: RuleDrains;
   readonly ordered: OrderedDrains;
 }

@@ -25,6 +25,13 @@ interface Order extends Orders {
   beginMs: number;
 }
 
+/** A tunnel's time: of the drain it is in, and its own. */
+interface Term {
+  readonly beginMs: number;
+  readonly withinMs: number;
+  readonly openedAtMs: number;
+}
+
 interface RuleDrain {
   readonly ruleId: RuleId;
   readonly pod: Pod;
@@ -45,6 +52,9 @@ export class DrainModel {
   /** The last tick that timers have seen. */
   #tickMs = 0;
   #steppedAtMs = 0;
+  /** Timers were later than they are while nothing holds the process up. */
+  #wasDelayed = false;
+  #lagsUntilMs = 0;
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -143,12 +153,20 @@ export class DrainModel {
     check(wrong === undefined, `${order?.id}: ${wrong}`);
   }
 
+  /** Time passed, and timers have not heard of it yet: what is set anew meanwhile may come a tick later. */
+  lagged(): void {
+    this.#lagsUntilMs = Number.POSITIVE_INFINITY;
+  }
+
   /** Timers have run up to now. */
   stepped(): void {
     const step = { nowMs: this.#now(), stepMs: this.#now() - this.#steppedAtMs };
     this.#steppedAtMs = this.#now();
+    if (this.#lagsUntilMs === Number.POSITIVE_INFINITY) this.#lagsUntilMs = this.#now() + TICK_MS;
+    this.#wasDelayed ||= step.stepMs > 2 * TICK_MS;
     this.#tickMs = Math.floor(this.#now() / TICK_MS) * TICK_MS;
-    const untold = [...this.#tunnels].filter(([tunnel]) => !tunnel.isEnding);
+    const isLagging = this.#now() < this.#lagsUntilMs;
+    const untold = [...this.#tunnels].filter(([tunnel]) => !tunnel.isEnding && !isLagging);
     for (const [id, pace] of this.#rulePaces) {
       const { withinMs } = this.#rules.get(id)?.policy.drain ?? { withinMs: 0 };
       const drains = this.#drains.filter(({ ruleId }) => ruleId === id);
@@ -157,7 +175,7 @@ export class DrainModel {
           (drain) =>
             drain.pod === pod &&
             context.ruleId === id &&
-            this.#isBehind(lastCloseMs(drain.beginMs, withinMs), openedAtMs),
+            this.#isBehind(pace, { beginMs: drain.beginMs, withinMs, openedAtMs }),
         ),
       );
       const wrong = pace.stepped(overdue.length, step);
@@ -165,7 +183,7 @@ export class DrainModel {
     }
     for (const { id, names, beginMs, withinMs, pace } of this.orders.values()) {
       const overdue = untold.filter(
-        ([tunnel, { openedAtMs }]) => names(tunnel) && this.#isBehind(lastCloseMs(beginMs, withinMs), openedAtMs),
+        ([tunnel, { openedAtMs }]) => names(tunnel) && this.#isBehind(pace, { beginMs, withinMs, openedAtMs }),
       );
       const wrong = pace.stepped(overdue.length, step);
       check(wrong === undefined, `${id}: ${wrong}`);
@@ -189,8 +207,11 @@ export class DrainModel {
     }
   }
 
-  #isBehind(endMs: number, openedAtMs: number): boolean {
-    return this.#tickMs > Math.max(endMs, openedAtMs) + TICK_MS;
+  /** The tail is for who was held up, and for who opened only then. */
+  #isBehind(pace: PaceJudge, { beginMs, withinMs, openedAtMs }: Term): boolean {
+    const lastMs = lastCloseMs(beginMs, withinMs);
+    const mayUseTail = this.#wasDelayed || !pace.isFree || openedAtMs > lastMs;
+    return this.#tickMs > Math.max(mayUseTail ? beginMs + withinMs : lastMs, openedAtMs) + TICK_MS;
   }
 
   #isNearlyLate({ beginMs, withinMs }: Order): boolean {

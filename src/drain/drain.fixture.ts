@@ -6,7 +6,7 @@ import type { DrainableTunnel, DrainContext, DrainFacts, DrainObserver } from ".
 export const CHAT = "apps/chat:80" as UpstreamKey;
 export const RULE = "apps/chat/0" as RuleId;
 
-export function backendAt(address: string, upstream = CHAT): Backend {
+function backendAt(address: string, upstream = CHAT): Backend {
   const target = `${address}:80`;
   return { id: `|${address}|80` as BackendId, upstream, address, port: 80, target, podUid: undefined };
 }

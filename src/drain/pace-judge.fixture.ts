@@ -1,11 +1,11 @@
 const TICK_MS = 50;
 const SECOND_MS = 1_000;
 /** A rate may be kept by steps that are so much longer than they need be. */
-const SECOND_AND_TICK_MS = SECOND_MS + TICK_MS;
+const SECOND_AND_TICK_MS = SECOND_MS + 2 * TICK_MS;
 
-/** When the last is told that has `withinMs` from `beginMs` on; earlier, unless delays have used the tail up. */
+/** When the last is told that has `withinMs` from `beginMs` on, unless delays have used the tail up. */
 export function lastCloseMs(beginMs: number, withinMs: number): number {
-  return beginMs + withinMs;
+  return beginMs + withinMs - Math.min(2_000, withinMs / 5);
 }
 
 /** Looks at the closes that share one rate: never too fast, and never idle while someone is overdue. */
@@ -15,6 +15,11 @@ export class PaceJudge {
   /** Closes that the rate would have allowed since someone became overdue. */
   #owed = 0;
   #holdsUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** There was never a limit that could have caused a delay. */
+  get isFree(): boolean {
+    return this.#rates.every(({ perSecond }) => perSecond === 0);
+  }
 
   get perSecond(): number {
     return this.#rates.at(-1)?.perSecond ?? 0;

@@ -29,7 +29,8 @@ export class Pacer {
   /** `onSettled` hears when a drain is done, late or stopped. */
   constructor(around: PacerSurroundings, onSettled: (drain: Drain) => void) {
     this.#around = around;
-    this.#gate = new RateGate(around.wheel.tickMs);
+    // A timer is set to the end of a tick, and the wheel may look at it anywhere in the next one.
+    this.#gate = new RateGate(2 * around.wheel.tickMs);
     this.#onSettled = onSettled;
   }
 

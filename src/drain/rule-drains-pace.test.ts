@@ -430,7 +430,7 @@ describe("what is left behind", () => {
       story.list([at(pod % 2 === 0 ? { terminating: true } : { ready: false }), C]);
       story.world.pass(pod % 5 === 0 ? 100 : 12_000);
       if (pod % 4 === 0) story.list([at(), C]);
-      for (const tunnel of [...story.world.tunnels]) story.world.end(tunnel);
+      for (const tunnel of story.world.tunnels) story.world.end(tunnel);
       return backends.map(({ backend }) => new WeakRef(backend));
     }).flat();
     story.list([C]);

@@ -192,7 +192,7 @@ export class RuleDrains {
   /** None of its drains is left. Its rate holds for the next one as well, if that comes at once. */
   #forgetRule(id: RuleId, rule: DrainingRule): void {
     const { wheel, now } = this.#options;
-    const waitMs = rule.pacer.nextMs + wheel.tickMs - now();
+    const waitMs = rule.pacer.nextMs + 2 * wheel.tickMs - now();
     if (waitMs <= 0) this.#rules.delete(id);
     else
       wheel.schedule(

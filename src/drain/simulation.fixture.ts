@@ -36,6 +36,18 @@ export type Step =
   | { readonly do: "drainProcess"; readonly graceMs: number; readonly withinMs: number; readonly perSecond: number }
   | { readonly do: "shutDown"; readonly withinMs: number };
 
+const TUNNEL_STEPS = ["connect", "handshake", "open", "fail", "end"] as const;
+const ORDER_STEPS = ["close", "drainBackend", "drainProcess", "shutDown"] as const;
+const BACKEND_STEPS = ["pod", "list"] as const;
+
+function isKind<Kind extends Step["do"]>(kinds: readonly Kind[]) {
+  return (step: Step): step is Extract<Step, { do: Kind }> => (kinds as readonly string[]).includes(step.do);
+}
+
+const isOfTunnels = isKind(TUNNEL_STEPS);
+const isOrder = isKind(ORDER_STEPS);
+const isOfBackends = isKind(BACKEND_STEPS);
+
 /** The drains and their judge, side by side. */
 export class Simulation {
   readonly story: Story;
@@ -68,33 +80,30 @@ export class Simulation {
   }
 
   run(step: Step): void {
+    if (isOrder(step)) this.#order(step);
+    else if (isOfBackends(step)) this.#runList(step);
+    else if (isOfTunnels(step)) this.#traffic(step);
+    else this.#rest(step);
+  }
+
+  #traffic(step: Extract<Step, { do: (typeof TUNNEL_STEPS)[number] }>): void {
+    if (step.do === "connect" || step.do === "handshake") this.#arrive(step);
+    else this.#goOn(step);
+  }
+
+  #rest(step: Extract<Step, { do: "edit" | "remove" | "stop" | "pass" | "lag" }>): void {
     switch (step.do) {
-      case "pod":
-      case "list":
-        return this.#runList(step);
       case "edit":
         return this.#edit(step);
       case "remove":
         return this.story.remove(RULES[step.rule]);
-      case "connect":
-      case "handshake":
-        return this.#arrive(step);
-      case "open":
-      case "fail":
-      case "end":
-        return this.#goOn(step);
-      case "lag":
-        this.story.world.nowMs += step.ms;
-        return;
-      case "pass":
-        return this.pass(step.ms, step.stepMs);
       case "stop":
         return this.#stop(pick([...this.model.orders.keys()], step.pick) ?? "none");
-      case "close":
-      case "drainBackend":
-      case "drainProcess":
-      case "shutDown":
-        return this.#order(step);
+      case "pass":
+        return this.pass(step.ms, step.stepMs);
+      case "lag":
+        this.story.world.nowMs += step.ms;
+        this.model.lagged();
     }
   }
 

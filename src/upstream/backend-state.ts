@@ -11,7 +11,7 @@ export function backendId(endpoint: Pick<Endpoint, "podUid" | "address" | "port"
 }
 
 /** `address:port`, and `[address]:port` for IPv6. */
-export function targetOf({ address, port }: Pick<Endpoint, "address" | "port">): string {
+function targetOf({ address, port }: Pick<Endpoint, "address" | "port">): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
