@@ -30,6 +30,10 @@ spec:
     backendRefs:
     - { name: chat, port: 8010, weight: 90 }
     - { name: chat-canary, port: 8010, weight: 10 }
+    # Whoever comes with the same cookie finds the same Pod.
+    loadBalancing:
+      algorithm: ConsistentHash
+      hashOn: { type: Cookie, name: session }
     rewrite:
       path: { type: ReplacePrefixMatch, value: / }
     requestHeaders:

@@ -48,6 +48,7 @@ export function entryOf({ name, match, policy }: EntryOptions): CompiledEntry {
           closeCode: 1012,
           closeReason: "",
         },
+        balancing: { algorithm: "LeastTunnels" },
         ...policy,
       },
     },

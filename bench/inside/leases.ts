@@ -1,11 +1,18 @@
-import { type CompiledRule, type Endpoint, ruleId, type UpstreamKey, upstreamKey } from "../../src/routing/index.ts";
-import { type BackendId, UpstreamRegistry } from "../../src/upstream/index.ts";
+import { type Balancing, type Endpoint, ruleId, type UpstreamKey, upstreamKey } from "../../src/routing/index.ts";
+import { type BackendId, type BalancedRule, UpstreamRegistry } from "../../src/upstream/index.ts";
 import type { Scenario, Work } from "./scenario.ts";
 
 const LEASES = 10_000;
 const CHAT = upstreamKey("apps", "chat", 80);
 const CANARY = upstreamKey("apps", "canary", 80);
 const NONE: ReadonlySet<BackendId> = new Set();
+const TURNS: Balancing = { algorithm: "RoundRobin" };
+const ALGORITHMS: readonly Balancing[] = [
+  { algorithm: "LeastTunnels" },
+  { algorithm: "Random" },
+  { algorithm: "ConsistentHash", hashOn: { type: "ClientIP" } },
+];
+const KEYS = Array.from({ length: LEASES }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
 
 function endpoints(count: number, net: number): readonly Endpoint[] {
   return Array.from({ length: count }, (_, n) => ({
@@ -23,9 +30,10 @@ function leasing(weights: readonly (readonly [UpstreamKey, number])[], backends:
   const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
   registry.setEndpoints(CHAT, endpoints(backends, 1));
   registry.setEndpoints(CANARY, endpoints(backends, 2));
-  const rule: Pick<CompiledRule, "id" | "backends"> = {
+  const rule: BalancedRule = {
     id: ruleId("apps/chat", "main"),
     backends: weights.map(([upstream, weight]) => ({ upstream, weight })),
+    policy: { balancing: TURNS },
   };
   return {
     run: () => {
@@ -40,6 +48,33 @@ function leasing(weights: readonly (readonly [UpstreamKey, number])[], backends:
       return ports;
     },
     expected: portSum,
+  };
+}
+
+/** On backends that carry 16 tunnels each, give or take: a lease begins, and the one that began 512 leases ago ends. */
+function balancing(how: Balancing, backends: number): Work {
+  let state = 1;
+  const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+  const registry = new UpstreamRegistry({ random, now: () => 0 });
+  registry.setEndpoints(CHAT, endpoints(backends, 1));
+  const backendRefs = [{ upstream: CHAT, weight: 1 }];
+  const rule: BalancedRule = { id: ruleId("apps/chat", "main"), backends: backendRefs, policy: { balancing: how } };
+  for (let n = 0; n < 16 * backends; n++) registry.acquire(rule, NONE, KEYS[n % LEASES])?.opened();
+  const kept = Array.from({ length: 512 }, (_, n) => registry.acquire(rule, NONE, KEYS[n]));
+  return {
+    run: () => {
+      let ports = 0;
+      for (let n = 0; n < LEASES; n++) {
+        const lease = registry.acquire(rule, NONE, KEYS[n]);
+        if (lease === undefined) return -1;
+        lease.opened();
+        ports += lease.backend.port;
+        kept[n % kept.length]?.release("closed");
+        kept[n % kept.length] = lease;
+      }
+      return ports;
+    },
+    expected: LEASES * 8_001,
   };
 }
 
@@ -61,5 +96,12 @@ export function scenarios(): readonly Scenario[] {
       LEASES * 8_001 + LEASES / 10,
     ),
   );
-  return [...single, weighted];
+  const balanced = [TURNS, ...ALGORITHMS].flatMap((how) =>
+    [3, 100, 1_000].map((backends) =>
+      scenario(`lease, ${how.algorithm}, ${backends.toLocaleString("en")} backends under load`, () =>
+        balancing(how, backends),
+      ),
+    ),
+  );
+  return [...single, weighted, ...balanced];
 }

@@ -31,6 +31,7 @@ describe("defaults", () => {
           {
             matches: [{ path: { type: "PathPrefix", value: "/" } }],
             backendRefs: [{ name: "chat", port: 8010, weight: 1 }],
+            loadBalancing: { algorithm: "LeastTunnels" },
             plainHTTP: "Forward",
             timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "0s" },
             keepalive: { ping: "30s", timeout: "20s", backendPing: "0s" },
@@ -59,6 +60,7 @@ describe("defaults", () => {
         { path: { type: "Exact", value: "/" } },
         { path: { type: "PathPrefix", value: "/" }, subprotocols: ["chat"] },
       ],
+      loadBalancing: { algorithm: "LeastTunnels" },
       plainHTTP: "Forward",
       timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "1h" },
       lifetime: { max: "12h", jitterPercent: 20 },

@@ -5,6 +5,7 @@ import { frames } from "./frames.ts";
 import { headerEdits } from "./headers.ts";
 import { keepalive } from "./keepalive.ts";
 import { lifetime } from "./lifetime.ts";
+import { loadBalancing } from "./load-balancing.ts";
 import { matches } from "./matches.ts";
 import { prefixIsMatched, rewrite } from "./rewrite.ts";
 import { celRules } from "./schema-notes.ts";
@@ -29,6 +30,7 @@ const rule = z
       .optional(),
     matches,
     backendRefs,
+    loadBalancing,
     rewrite: rewrite.describe("What the backend sees in place of what the client asked for.").optional(),
     requestHeaders: headerEdits
       .describe("Edits of the head that goes to the backend: remove, then set, then add.")

@@ -39,6 +39,7 @@ test("addresses share one Service, names have one each, and every backend has th
             { name: "name-1", port: 80, weight: 1 },
             { name: "name-2", port: 8012, weight: 1 },
           ],
+          loadBalancing: { algorithm: "RoundRobin" },
           rewrite: { path: { type: "ReplacePrefixMatch", value: "/" } },
         },
       ],

@@ -48,6 +48,8 @@ function route(
     name: "all",
     matches: [{ path: { type: "PathPrefix", value: path } }],
     backendRefs,
+    // What is typed by hand is watched: one after the other is what people expect to see.
+    loadBalancing: { algorithm: "RoundRobin" },
     ...(rewrite === undefined ? {} : { rewrite: { path: { type: "ReplacePrefixMatch", value: rewrite } } }),
   };
   return {

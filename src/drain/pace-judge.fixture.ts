@@ -1,7 +1,7 @@
 const TICK_MS = 50;
 const SECOND_MS = 1_000;
-/** A rate may be kept by steps that are so much longer than they need be. */
-const SECOND_AND_TICK_MS = SECOND_MS + 2 * TICK_MS;
+/** So much of a rate is used at least where someone waits for it. */
+const USED = 0.9;
 
 /** When the last is told that has `withinMs` from `beginMs` on, unless delays have used the tail up. */
 export function lastCloseMs(beginMs: number, withinMs: number): number {
@@ -31,7 +31,7 @@ export class PaceJudge {
     this.#rates.push({ fromMs: nowMs, perSecond });
     this.#owed = 0;
     // What the old rate holds back it may hold back still.
-    if (before > 0) this.#holdsUntilMs = Math.max(this.#holdsUntilMs, nowMs + SECOND_AND_TICK_MS / before);
+    if (before > 0) this.#holdsUntilMs = Math.max(this.#holdsUntilMs, nowMs + SECOND_MS / USED / before);
   }
 
   /** @returns what is wrong with one more close at this moment. */
@@ -54,7 +54,7 @@ export class PaceJudge {
     }
     if (this.perSecond === 0) return `${overdue} are not told in time`;
     if (nowMs - stepMs < this.#holdsUntilMs) return undefined;
-    this.#owed += (this.perSecond * Math.min(stepMs, TICK_MS)) / SECOND_AND_TICK_MS;
+    this.#owed += (USED * this.perSecond * Math.min(stepMs, TICK_MS)) / SECOND_MS;
     // One step may be under way, and a turn may be lost on a drain whose tunnels all end by themselves.
     return this.#owed > 6 ? `${overdue} are not told in time, and the rate is not used` : undefined;
   }

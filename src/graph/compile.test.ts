@@ -1,15 +1,19 @@
 import { describe, expect, test } from "vitest";
-import type { DrainPolicy } from "../routing/index.ts";
+import type { DrainPolicy, RulePolicy } from "../routing/index.ts";
 import { build, route, service } from "./graph.fixture.ts";
 
 /** What the data thread is told of a rule that says this of drains. */
 function compiled(drain: object | undefined): DrainPolicy {
-  const rule = { backendRefs: [{ name: "chat", port: 80 }], ...(drain !== undefined && { drain }) };
+  return policyOf(drain === undefined ? {} : { drain }).drain;
+}
+
+function policyOf(fields: object): RulePolicy {
+  const rule = { backendRefs: [{ name: "chat", port: 80 }], ...fields };
   const graph = build({
     WebSocketRoute: { "apps/chat": route("chat", { rules: [rule] }) },
     Service: { "apps/chat": service("chat") },
   });
-  return graph.hosts.get("chat.example.com")![0]!.rule.policy.drain;
+  return graph.hosts.get("chat.example.com")![0]!.rule.policy;
 }
 
 const KEPT: DrainPolicy = {
@@ -35,5 +39,40 @@ describe("the drain policy of a rule", () => {
     { name: "has the reason beside the usual code", drain: { close: { reason: "a b" } }, want: { closeReason: "a b" } },
   ] as const)("$name", ({ drain, want }) => {
     expect(compiled(drain)).toEqual({ ...KEPT, ...want });
+  });
+});
+
+describe("the balancing of a rule", () => {
+  const hashing = (hashOn: object): object => ({ algorithm: "ConsistentHash", hashOn });
+
+  test.for([
+    { name: "is by tunnels when nothing is said", said: {}, want: { algorithm: "LeastTunnels" } },
+    {
+      name: "is by tunnels when an empty one is said",
+      said: { loadBalancing: {} },
+      want: { algorithm: "LeastTunnels" },
+    },
+    ...["LeastTunnels", "RoundRobin", "Random"].map((algorithm) => ({
+      name: `is ${algorithm}`,
+      said: { loadBalancing: { algorithm } },
+      want: { algorithm },
+    })),
+    {
+      name: "hashes on the address",
+      said: { loadBalancing: hashing({ type: "ClientIP" }) },
+      want: hashing({ type: "ClientIP" }),
+    },
+    {
+      name: "hashes on a header, whose name is the same in any case",
+      said: { loadBalancing: hashing({ type: "Header", name: "X-Room" }) },
+      want: hashing({ type: "Header", name: "x-room" }),
+    },
+    ...["Cookie", "QueryParam"].map((type) => ({
+      name: `hashes on a ${type}, whose name is not`,
+      said: { loadBalancing: hashing({ type, name: "Room" }) },
+      want: hashing({ type, name: "Room" }),
+    })),
+  ])("$name", ({ said, want }) => {
+    expect(policyOf(said).balancing).toEqual(want);
   });
 });

@@ -1,5 +1,6 @@
 import { durationMs, type HeaderEdits as WrittenEdits, type RouteMatch, type RouteRule } from "../api/index.ts";
 import {
+  type Balancing,
   canonicalPrefix,
   type CompiledMatch,
   type CompiledPath,
@@ -55,7 +56,8 @@ function compileEdits(edits: WrittenEdits | undefined): HeaderEdits | undefined 
   return set.length + add.length + remove.length === 0 ? undefined : { set, add, remove };
 }
 
-function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames, drain }: RouteRule): RulePolicy {
+function compilePolicy(rule: RouteRule): RulePolicy {
+  const { plainHTTP, timeouts, lifetime, keepalive, frames, drain, loadBalancing } = rule;
   return {
     plainHTTP,
     handshakeMs: durationMs(timeouts.handshake),
@@ -75,6 +77,7 @@ function compilePolicy({ plainHTTP, timeouts, lifetime, keepalive, frames, drain
     controlFramesPerSecond: frames.controlFramesPerSecond ?? 0,
     onLimit: frames.onLimit,
     drain: compileDrain(drain),
+    balancing: compileBalancing(loadBalancing),
   };
 }
 
@@ -88,4 +91,12 @@ function compileDrain(drain: RouteRule["drain"]): DrainPolicy {
     closeCode: drain.close.code,
     closeReason: drain.close.reason ?? "",
   };
+}
+
+function compileBalancing({ algorithm, hashOn }: RouteRule["loadBalancing"]): Balancing {
+  if (algorithm !== "ConsistentHash") return { algorithm };
+  const { type, name } = hashOn ?? { type: "ClientIP" };
+  // The schema lets no other than ClientIP be without a name.
+  if (type === "ClientIP" || name === undefined) return { algorithm, hashOn: { type: "ClientIP" } };
+  return { algorithm, hashOn: { type, name: type === "Header" ? name.toLowerCase() : name } };
 }

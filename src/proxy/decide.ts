@@ -3,6 +3,7 @@ import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { isToken, listElements } from "./field-syntax.ts";
 import { readVia } from "./forwarded.ts";
 import { asksForWebSocket, readHandshake } from "./handshake-request.ts";
+import { hashKey } from "./hash-key.ts";
 import { framingFault, readFields, type RequestFields } from "./request-fields.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { rewritePath } from "./rewrite.ts";
@@ -77,12 +78,18 @@ function examine(facts: RequestFacts, pseudonym: string): SoundRequest | Refuse 
 function decideUpgrade(request: SoundRequest, entry: CompiledEntry, pseudonym: string): Decision {
   const handshake = readHandshake(request.facts.method, request.fields);
   if (!handshake.ok) return refuse(handshake.code, handshake.detail, entry);
-  return { kind: "tunnel", entry, head: outgoingHead(request, entry, pseudonym), offered: handshake.offered };
+  const head = outgoingHead(request, entry, pseudonym);
+  return { kind: "tunnel", entry, head, hashKey: keyOf(request, entry), offered: handshake.offered };
 }
 
 function decidePlain(request: SoundRequest, entry: CompiledEntry, pseudonym: string): Decision {
   if (entry.rule.policy.plainHTTP === "Reject") return refuse("HF_PLAIN_HTTP_REJECTED", "", entry);
-  return { kind: "forward", entry, head: outgoingHead(request, entry, pseudonym) };
+  return { kind: "forward", entry, head: outgoingHead(request, entry, pseudonym), hashKey: keyOf(request, entry) };
+}
+
+function keyOf({ facts, target }: SoundRequest, { rule }: CompiledEntry): string | undefined {
+  const { balancing } = rule.policy;
+  return balancing.algorithm === "ConsistentHash" ? hashKey(balancing.hashOn, facts, target.query) : undefined;
 }
 
 function outgoingHead(request: SoundRequest, entry: CompiledEntry, pseudonym: string): OutgoingHead {

@@ -45,9 +45,10 @@ const EDITS: Readonly<{ [Field in keyof RulePolicy]: RulePolicy[Field] }> = {
   controlFramesPerSecond: 1,
   onLimit: "Pause",
   drain: { ...before.policy.drain, onBackendRemoval: "Close" },
+  balancing: { algorithm: "Random" },
 };
 /** What is over when the tunnel begins, and what drains read of the rule themselves. */
-const NOT_FOR_THE_RELAY = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs", "drain"]);
+const NOT_FOR_THE_RELAY = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs", "balancing", "drain"]);
 const edits = Object.entries(EDITS).map(([field, value]) => ({ field, value }));
 
 test.for(edits.filter(({ field }) => !NOT_FOR_THE_RELAY.has(field)))(

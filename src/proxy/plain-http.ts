@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errors, type Dispatcher } from "undici";
 import type { TimerHandle } from "../relay/index.ts";
-import type { CompiledEntry, CompiledRule } from "../routing/index.ts";
+import type { CompiledRule } from "../routing/index.ts";
 import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
 import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
@@ -13,7 +13,7 @@ import { refuseResponse, withConnection } from "./refuse.ts";
 import { hasBody, RequestBody } from "./request-body.ts";
 import { pairsOf, valuesOf } from "./raw-headers.ts";
 import { answerFault, responseHeaders } from "./response-headers.ts";
-import type { HeaderPair, OutgoingHead } from "./types.ts";
+import type { Decision, HeaderPair, OutgoingHead } from "./types.ts";
 
 export interface PlainRequest {
   readonly request: IncomingMessage;
@@ -41,6 +41,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   readonly #tried = new Set<BackendId>();
   #rule: CompiledRule | undefined = undefined;
   #head: OutgoingHead | undefined = undefined;
+  #hashKey: string | undefined = undefined;
   #body: RequestBody | null = null;
   #lease: Lease | undefined = undefined;
   #controller: Dispatcher.DispatchController | undefined = undefined;
@@ -77,7 +78,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
       if (decision.kind === "refuse") {
         this.#rule = decision.entry?.rule;
         this.#refuse(decision.code, decision.detail, decision.headers);
-      } else if (decision.kind === "forward") this.#forward(decision.entry, decision.head);
+      } else if (decision.kind === "forward") this.#forward(decision);
       else this.#refuse("HF_BAD_REQUEST", "an upgrade that could be read in two ways");
     } catch (error) {
       this.#refuse("HF_INTERNAL", textOf(error));
@@ -94,9 +95,11 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     this.#refuse(code, detail);
   }
 
-  #forward({ rule }: CompiledEntry, head: OutgoingHead): void {
+  #forward({ entry, head, hashKey }: Extract<Decision, { kind: "forward" }>): void {
+    const { rule } = entry;
     this.#rule = rule;
     this.#head = head;
+    this.#hashKey = hashKey;
     if (hasBody(this.#in.request)) this.#body = new RequestBody(this.#in.request);
     if (this.#in.awaitsContinue) this.#in.response.writeContinue();
     const { requestMs } = rule.policy;
@@ -109,7 +112,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
 
   #tryNext(rule: CompiledRule, head: OutgoingHead): void {
     const mayDial = this.#tried.size < this.#path.limits.maxDials;
-    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#tried) : undefined;
+    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#tried, this.#hashKey) : undefined;
     if (lease === undefined) {
       const { code, detail } = this.#lastFailure ?? { code: "HF_NO_BACKEND", detail: "" };
       return this.#refuse(code, detail);

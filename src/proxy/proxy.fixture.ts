@@ -103,7 +103,7 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
   const now = (): number => performance.now();
   const wheel = new TimerWheel({ now, tickMs: 10 });
   wheel.start();
-  const registry = new UpstreamRegistry({ random: () => 0, now: () => 0 });
+  const registry = new UpstreamRegistry({ random: () => 0, now });
   const tables = new TableHolder();
   const seen: Seen = { refused: [], forwarded: [], opened: [], ended: [] };
   const pseudonym = "holdfast-00000000";

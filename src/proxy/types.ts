@@ -46,11 +46,19 @@ export type Decision =
       /** What matched before the refusal; undefined = nothing yet. */
       readonly entry: CompiledEntry | undefined;
     }
-  | { readonly kind: "forward"; readonly entry: CompiledEntry; readonly head: OutgoingHead }
+  | {
+      readonly kind: "forward";
+      readonly entry: CompiledEntry;
+      readonly head: OutgoingHead;
+      /** What the backend is chosen by; undefined = the rule hashes on nothing, or the request has nothing of it. */
+      readonly hashKey: string | undefined;
+    }
   | {
       readonly kind: "tunnel";
       readonly entry: CompiledEntry;
       readonly head: OutgoingHead;
+      /** As of a forward. */
+      readonly hashKey: string | undefined;
       readonly offered: OfferedHandshake;
     };
 

@@ -137,7 +137,8 @@ export class UpgradeHandshake {
   #dialNext(decision: TunnelDecision): void {
     const { balancer, wheel, limits, isForbidden } = this.#path;
     const { rule } = decision.entry;
-    const lease = this.#triedCount < limits.maxDials ? balancer.acquire(rule, this.#tried ?? NONE) : undefined;
+    const mayDial = this.#triedCount < limits.maxDials;
+    const lease = mayDial ? balancer.acquire(rule, this.#tried ?? NONE, decision.hashKey) : undefined;
     if (lease === undefined) {
       const { code, detail } = this.#lastFailure;
       return this.refuse(code, [detail, this.#triedText()].filter((text) => text !== "").join("; "));

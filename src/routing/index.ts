@@ -5,6 +5,7 @@
  */
 export { parseUpstreamKey, ruleId, upstreamKey, type UpstreamParts } from "./keys.ts";
 export { canonicalPrefix } from "./path.ts";
+export { readQuery } from "./request-view.ts";
 export { buildTable } from "./table.ts";
 export { TableHolder, type CommitListener } from "./table-holder.ts";
 export type * from "./types.ts";

@@ -28,4 +28,6 @@ export const QUIET_POLICY: RulePolicy = {
     closeCode: 1012,
     closeReason: "",
   },
+  // Whose turn it is can be foretold.
+  balancing: { algorithm: "RoundRobin" },
 };

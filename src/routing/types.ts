@@ -66,7 +66,21 @@ export interface RulePolicy {
   readonly controlFramesPerSecond: number;
   readonly onLimit: "Pause" | "Close";
   readonly drain: DrainPolicy;
+  readonly balancing: Balancing;
 }
+
+/** How a rule chooses among the backends of one upstream. */
+export type Balancing =
+  | { readonly algorithm: "LeastTunnels" | "RoundRobin" | "Random" }
+  | { readonly algorithm: "ConsistentHash"; readonly hashOn: HashSource };
+
+/** What of a request a backend is chosen by. */
+export type HashSource =
+  | { readonly type: "ClientIP" }
+  /** In lower case. A repeated header is one value joined by `, ` (RFC 9110 5.3). */
+  | { readonly type: "Header"; readonly name: string }
+  /** As it is; of a parameter, after percent-decoding. The first of a repeated name counts. */
+  | { readonly type: "Cookie" | "QueryParam"; readonly name: string };
 
 /** What becomes of a rule's tunnels when their backend is to be left. */
 export interface DrainPolicy {

@@ -15,6 +15,14 @@ function targetOf({ address, port }: Pick<Endpoint, "address" | "port">): string
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** Backends that carry the same number of leases, in the chain of all such levels. */
+export interface Level {
+  leases: number;
+  readonly members: BackendState[];
+  lower: Level | undefined;
+  higher: Level | undefined;
+}
+
 /** A backend with its live counts; outlives every table and every list of endpoints while something holds a lease. */
 export class BackendState {
   readonly backend: Backend;
@@ -27,6 +35,8 @@ export class BackendState {
   isCordoned = false;
   pending = 0;
   tunnels = 0;
+  /** Where it stands among those that accept, by its leases; kept by LeaseLevels. Undefined = it does not accept. */
+  place: { level: Level; index: number } | undefined = undefined;
 
   constructor(upstream: UpstreamKey, endpoint: Endpoint, nowMs: number) {
     this.sinceMs = nowMs;
@@ -45,8 +55,13 @@ export class BackendState {
     return this.standing === "serving" && !this.isCordoned;
   }
 
+  /** Handshakes and plain requests under way, and tunnels. */
+  get leases(): number {
+    return this.pending + this.tunnels;
+  }
+
   get isIdle(): boolean {
-    return this.pending === 0 && this.tunnels === 0;
+    return this.leases === 0;
   }
 
   get facts(): BackendFacts {
@@ -55,17 +70,26 @@ export class BackendState {
   }
 }
 
+/** Told of each lease right after it was counted, and right after it was not counted any more. */
+export interface LeaseKeeper {
+  raised(backend: BackendState): void;
+  lowered(backend: BackendState): void;
+  /** It could be dialled, or could not. */
+  answered(backend: BackendState): void;
+  failed(backend: BackendState): void;
+}
+
 /** Counts itself on its backend from the moment it is made until it is released. */
 export class BackendLease implements Lease {
   readonly #state: BackendState;
-  readonly #onIdle: (state: BackendState) => void;
+  readonly #keeper: LeaseKeeper;
   #phase: "pending" | "tunnel" | "released" = "pending";
 
-  /** `onIdle` is called when this release leaves the backend without any lease. */
-  constructor(state: BackendState, onIdle: (state: BackendState) => void) {
+  constructor(state: BackendState, keeper: LeaseKeeper) {
     this.#state = state;
-    this.#onIdle = onIdle;
+    this.#keeper = keeper;
     state.pending++;
+    keeper.raised(state);
   }
 
   get backend(): Backend {
@@ -77,14 +101,16 @@ export class BackendLease implements Lease {
     this.#phase = "tunnel";
     this.#state.pending--;
     this.#state.tunnels++;
+    this.#keeper.answered(this.#state);
   }
 
-  /** The outcome is for passive health, which comes with the balancing of tunnels; counts do not depend on it. */
-  release(_outcome: LeaseOutcome): void {
+  release(outcome: LeaseOutcome): void {
     if (this.#phase === "released") return;
     if (this.#phase === "pending") this.#state.pending--;
     else this.#state.tunnels--;
+    if (outcome === "dialFailed") this.#keeper.failed(this.#state);
+    else if (this.#phase === "pending" && outcome !== "lost") this.#keeper.answered(this.#state);
     this.#phase = "released";
-    if (this.#state.isIdle) this.#onIdle(this.#state);
+    this.#keeper.lowered(this.#state);
   }
 }

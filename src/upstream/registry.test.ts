@@ -12,7 +12,11 @@ function endpoint(address: string, change: Partial<Endpoint> = {}): Endpoint {
 }
 
 function rule(...backends: readonly (readonly [UpstreamKey, number])[]) {
-  return { id: "apps/r/0" as RuleId, backends: backends.map(([upstream, weight]) => ({ upstream, weight })) };
+  return {
+    id: "apps/r/0" as RuleId,
+    backends: backends.map(([upstream, weight]) => ({ upstream, weight })),
+    policy: { balancing: { algorithm: "RoundRobin" as const } },
+  };
 }
 
 function registryWith(lists: Record<string, readonly Endpoint[]>): {

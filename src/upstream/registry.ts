@@ -1,19 +1,19 @@
-import type { CompiledRule, Endpoint, UpstreamKey, WeightedUpstream } from "../routing/index.ts";
+import type { Endpoint, UpstreamKey, WeightedUpstream } from "../routing/index.ts";
 import { BackendLease, BackendState, backendId } from "./backend-state.ts";
+import { Doubts } from "./doubts.ts";
 import { departureOf, type ListFacts, listFacts, standingOf } from "./standing.ts";
-import type { Backend, BackendFacts, BackendId, Balancer, DepartureListener, Lease, UpstreamStats } from "./types.ts";
+import type {
+  Backend,
+  BackendFacts,
+  BackendId,
+  BalancedRule,
+  Balancer,
+  DepartureListener,
+  Lease,
+  UpstreamStats,
+} from "./types.ts";
+import { UpstreamState } from "./upstream-state.ts";
 import { WeightedTurns } from "./weighted-turn.ts";
-
-interface UpstreamState {
-  readonly key: UpstreamKey;
-  /** Listed ones and those that leases still hold. */
-  readonly backends: Map<BackendId, BackendState>;
-  /** Those that take new tunnels, in the source's order. */
-  accepting: readonly BackendState[];
-  cursor: number;
-  /** No rule names it any more. */
-  isForsaken: boolean;
-}
 
 /**
  * The live backends of all upstreams, with their counts. Outlives every table: a backend that leaves takes no new
@@ -24,18 +24,20 @@ export class UpstreamRegistry implements Balancer {
   readonly #turns = new WeightedTurns();
   readonly #random: () => number;
   readonly #now: () => number;
+  readonly #doubts: Doubts;
   /** Targets that an order took out of the choice, whether or not one of them is here. */
   readonly #cordoned = new Set<string>();
   readonly #forgottenListeners: ((backend: Backend) => void)[] = [];
   readonly #departureListeners: DepartureListener[] = [];
 
   /**
-   * `random` gives numbers in [0, 1); it decides where round robin begins, so that replicas do not march in step. `now`:
-   * a monotonic clock in milliseconds.
+   * `random` gives numbers in [0, 1): for ties, for two choices, and for where round robin begins, so that replicas do
+   * not march in step. `now`: a monotonic clock in milliseconds.
    */
   constructor(options: { readonly random: () => number; readonly now: () => number }) {
     this.#random = options.random;
     this.#now = options.now;
+    this.#doubts = new Doubts(options.now);
   }
 
   /** `listener` hears of each backend that is neither listed nor leased any more. */
@@ -60,7 +62,7 @@ export class UpstreamRegistry implements Balancer {
     for (const endpoint of endpoints ?? []) this.#list(state, endpoint);
     const facts = listFacts(endpoints ?? []);
     const changed = [...state.backends.values()].filter((backend) => this.#judge(backend, facts));
-    state.accepting = [...state.backends.values()].filter((backend) => backend.isAccepting);
+    state.reviewAccepting();
     // When all of them stand where they stand now: whoever hears of one may look at the others.
     for (const { backend, departure } of changed) this.#tellDeparture(backend, departure);
     for (const backend of state.backends.values()) this.#forgetIfDone(state, backend);
@@ -86,16 +88,23 @@ export class UpstreamRegistry implements Balancer {
 
   /**
    * A lease on a backend of one of the rule's upstreams: the upstream by smooth weighted round robin, in it the backend
-   * by round robin. The weight of an upstream without a backend to offer goes to the others. Undefined when no backend
-   * that was not tried takes tunnels.
+   * as the rule's `balancing` says. The weight of an upstream without a backend to offer goes to the others. Backends whose
+   * last dial failed are passed over while there are others. Undefined when no backend that was not tried takes tunnels.
    */
-  acquire(rule: Pick<CompiledRule, "id" | "backends">, tried: ReadonlySet<BackendId>): Lease | undefined {
+  acquire(rule: BalancedRule, tried: ReadonlySet<BackendId>, hashKey?: string): Lease | undefined {
+    const avoided = this.#doubts.addTo(tried);
+    const lease = this.#acquire(rule, avoided, hashKey);
+    return lease === undefined && avoided !== tried ? this.#acquire(rule, tried, hashKey) : lease;
+  }
+
+  #acquire(rule: BalancedRule, tried: ReadonlySet<BackendId>, hashKey: string | undefined): Lease | undefined {
     const candidates = rule.backends.filter((ref) => ref.weight > 0 && this.#hasUntried(ref, tried));
-    const upstream = this.#turns.next(rule.id, candidates);
+    const upstream = this.#turns.next(rule, candidates);
     const state = upstream === undefined ? undefined : this.#upstreams.get(upstream);
-    const backend = state === undefined ? undefined : nextInTurn(state, tried);
+    const backend = state?.choices.pick(rule.policy.balancing.algorithm, { tried, hashKey });
     if (state === undefined || backend === undefined) return undefined;
-    return new BackendLease(backend, (idle) => this.#forgetIfDone(state, idle));
+    this.#doubts.chosen(backend.backend.id);
+    return new BackendLease(backend, state);
   }
 
   /** How many tunnels a backend carries now. */
@@ -119,14 +128,17 @@ export class UpstreamRegistry implements Balancer {
         pending += backend.pending;
         tunnels += backend.tunnels;
       }
-      yield { upstream: state.key, ready: state.accepting.length, draining, pending, tunnels };
+      yield { upstream: state.key, ready: state.accepting.list.length, draining, pending, tunnels };
     }
   }
 
   #add(key: UpstreamKey, endpoints: readonly Endpoint[] | null): UpstreamState | undefined {
     if (endpoints === null) return undefined;
-    const cursor = Math.floor(this.#random() * Math.max(1, endpoints.length));
-    const state: UpstreamState = { key, backends: new Map(), accepting: [], cursor, isForsaken: false };
+    const state = new UpstreamState(key, {
+      random: this.#random,
+      doubts: this.#doubts,
+      onIdle: (backend) => this.#forgetIfDone(state, backend),
+    });
     this.#upstreams.set(key, state);
     return state;
   }
@@ -158,7 +170,7 @@ export class UpstreamRegistry implements Balancer {
   #applyCordons(): void {
     for (const state of this.#upstreams.values()) {
       for (const backend of state.backends.values()) backend.isCordoned = this.#cordoned.has(backend.backend.target);
-      state.accepting = [...state.backends.values()].filter((backend) => backend.isAccepting);
+      state.reviewAccepting();
     }
   }
 
@@ -167,13 +179,14 @@ export class UpstreamRegistry implements Balancer {
   }
 
   #hasUntried(ref: WeightedUpstream, tried: ReadonlySet<BackendId>): boolean {
-    const accepting = this.#upstreams.get(ref.upstream)?.accepting ?? [];
-    if (tried.size === 0) return accepting.length > 0;
-    return accepting.some((state) => !tried.has(state.backend.id));
+    const list = this.#upstreams.get(ref.upstream)?.accepting.list ?? [];
+    // No further than to the first that was not.
+    return list.some((state) => !tried.has(state.backend.id));
   }
 
   #forgetIfDone(state: UpstreamState, backend: BackendState): void {
     if (backend.endpoint === undefined && backend.isIdle && state.backends.delete(backend.backend.id)) {
+      this.#doubts.dispel(backend.backend.id);
       for (const listener of this.#forgottenListeners) listener(backend.backend);
     }
     this.#dropIfDone(state);
@@ -184,17 +197,4 @@ export class UpstreamRegistry implements Balancer {
       this.#upstreams.delete(state.key);
     }
   }
-}
-
-function nextInTurn(state: UpstreamState, tried: ReadonlySet<BackendId>): BackendState | undefined {
-  const { accepting } = state;
-  for (let step = 0; step < accepting.length; step++) {
-    const index = (state.cursor + step) % accepting.length;
-    const candidate = accepting[index];
-    if (candidate !== undefined && !tried.has(candidate.backend.id)) {
-      state.cursor = index + 1;
-      return candidate;
-    }
-  }
-  return undefined;
 }

@@ -1,4 +1,4 @@
-import type { CompiledRule, UpstreamKey } from "../routing/index.ts";
+import type { CompiledRule, RulePolicy, UpstreamKey } from "../routing/index.ts";
 import type { Departure, Standing } from "./standing.ts";
 
 declare const brand: unique symbol;
@@ -44,9 +44,16 @@ export interface Lease {
   release(outcome: LeaseOutcome): void;
 }
 
-/** Chooses a backend for a rule. `tried` holds what failed before for this request. */
+/** What the choice of a backend looks at in a rule. */
+export type BalancedRule = Pick<CompiledRule, "id" | "backends"> & { readonly policy: Pick<RulePolicy, "balancing"> };
+
+/** Chooses a backend for a rule. */
 export interface Balancer {
-  acquire(rule: Pick<CompiledRule, "id" | "backends">, tried: ReadonlySet<BackendId>): Lease | undefined;
+  /**
+   * @param tried what failed before for this request
+   * @param hashKey what a rule that hashes chooses by; not given = the request has nothing of it
+   */
+  acquire(rule: BalancedRule, tried: ReadonlySet<BackendId>, hashKey?: string): Lease | undefined;
 }
 
 /** What the registry knows of one upstream at this moment. */

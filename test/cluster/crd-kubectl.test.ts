@@ -24,12 +24,17 @@ async function explain(path: string): Promise<string> {
 }
 
 describe("kubectl explain", () => {
-  test.for(["wsr", "wsr.spec", "wsr.spec.rules", "wsr.spec.rules.matches", "wsr.spec.rules.drain", "wsr.status"])(
-    "of %s reads as it stands in the golden",
-    async (path) => {
-      await expect(await explain(path)).toMatchFileSnapshot(`golden/explain.${path}.txt`);
-    },
-  );
+  test.for([
+    "wsr",
+    "wsr.spec",
+    "wsr.spec.rules",
+    "wsr.spec.rules.matches",
+    "wsr.spec.rules.drain",
+    "wsr.spec.rules.loadBalancing",
+    "wsr.status",
+  ])("of %s reads as it stands in the golden", async (path) => {
+    await expect(await explain(path)).toMatchFileSnapshot(`golden/explain.${path}.txt`);
+  });
 
   test("has words for every field at every level", async () => {
     const levels = objectsIn("wsr", routeSchema()).filter(({ path }) => path !== "wsr.metadata");

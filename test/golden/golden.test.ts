@@ -9,7 +9,7 @@ import {
   newGraphCache,
   resolveEndpoints,
 } from "../../src/graph/index.ts";
-import type { CompiledEntry, DrainPolicy, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
+import type { Balancing, CompiledEntry, DrainPolicy, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
 import { QUIET_POLICY } from "../../src/routing/rule-policy.fixture.ts";
 import { diffStatus } from "../../src/status/index.ts";
 import { snapshotOf } from "./folder-snapshot.ts";
@@ -83,7 +83,7 @@ function meaningOf(snapshot: ClusterSnapshot, options: GraphOptions): object {
 
 function summaryOf({ match, rule }: CompiledEntry): object {
   const { policy, rewrite } = rule;
-  const { plainHTTP, drain, ...others } = policy;
+  const { plainHTTP, drain, balancing, ...others } = policy;
   // 0 = off, of every number.
   const inForce = Object.entries(others).filter(([, value]) => value !== 0);
   return {
@@ -101,6 +101,7 @@ function summaryOf({ match, rule }: CompiledEntry): object {
     ...(rule.responseHeaders && { responseHeaders: editsText(rule.responseHeaders) }),
     policy: [plainHTTP, ...inForce.map(([name, value]) => `${name} ${value}`)].join(", "),
     ...(isDeepStrictEqual(drain, QUIET_POLICY.drain) ? {} : { drain: drainText(drain) }),
+    ...(balancing.algorithm === "LeastTunnels" ? {} : { balancing: balancingText(balancing) }),
   };
 }
 
@@ -114,6 +115,11 @@ function editsText({ set, add, remove }: HeaderEdits): string {
 function drainText(drain: DrainPolicy): string {
   const inForce = Object.entries(drain).filter(([, value]) => value !== 0 && value !== "");
   return inForce.map(([name, value]) => `${name} ${value}`).join(", ");
+}
+
+function balancingText(balancing: Balancing): string {
+  if (balancing.algorithm !== "ConsistentHash") return balancing.algorithm;
+  return `${balancing.algorithm} on ${Object.values(balancing.hashOn).join(" ")}`;
 }
 
 function endpointText({ address, port, podUid, ready, serving, terminating, zones }: Endpoint): string {

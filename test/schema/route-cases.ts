@@ -3,6 +3,7 @@ import { DRAIN_CASES } from "./cases/drain.ts";
 import { FRAME_CASES } from "./cases/frames.ts";
 import { HEADER_CASES } from "./cases/headers.ts";
 import { CLASS_CASES, HOSTNAME_CASES } from "./cases/hostnames.ts";
+import { LOAD_BALANCING_CASES } from "./cases/load-balancing.ts";
 import { MATCH_CASES } from "./cases/matches.ts";
 import { PATH_CASES } from "./cases/paths.ts";
 import { REWRITE_CASES } from "./cases/rewrite.ts";
@@ -24,6 +25,7 @@ export const ROUTE_CASES: readonly RouteCase[] = [
   ...TIME_CASES,
   ...FRAME_CASES,
   ...DRAIN_CASES,
+  ...LOAD_BALANCING_CASES,
 ];
 
 export { FOLDER_CASES } from "./cases/folder.ts";

@@ -1,0 +1,29 @@
+import type { AcceptingBackends } from "./accepting-backends.ts";
+import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { BackendState } from "./backend-state.ts";
+import { untriedFrom } from "./untried.ts";
+
+/** Of two different ones at random, who carries fewer leases ("the power of two choices"). */
+export class TwoChoices implements BackendChoice {
+  readonly #accepting: AcceptingBackends;
+  readonly #random: () => number;
+
+  constructor(accepting: AcceptingBackends, random: () => number) {
+    this.#accepting = accepting;
+    this.#random = random;
+  }
+
+  pick({ tried }: Wish): BackendState | undefined {
+    const { list } = this.#accepting;
+    const index = untriedFrom(list, this.#below(list.length), tried);
+    const one = list[index];
+    if (one === undefined || list.length === 1) return one;
+    // From one of the others on. All of them tried: it is the same one again.
+    const other = list[untriedFrom(list, index + 1 + this.#below(list.length - 1), tried)];
+    return other !== undefined && other.leases < one.leases ? other : one;
+  }
+
+  #below(count: number): number {
+    return Math.floor(this.#random() * count);
+  }
+}
