@@ -137,7 +137,9 @@ export class Pacer {
     let dueMs = Number.POSITIVE_INFINITY;
     for (const drain of this.#drains) dueMs = Math.min(dueMs, drain.dueMs);
     dueMs = Math.max(dueMs, this.#gate.nextMs);
-    if (dueMs === this.#timerMs && this.#timer?.isPending === true) return;
+    // One that fires earlier finds what is due then, and arms anew.
+    const isCovered = this.#timer?.isPending === true && this.#timerMs <= dueMs;
+    if (isCovered && dueMs !== Number.POSITIVE_INFINITY) return;
     wheel.cancel(this.#timer);
     this.#timerMs = dueMs;
     this.#timer =

@@ -67,7 +67,8 @@ function unlink(entry: Entry): void {
 
 /**
  * One timer for all tunnels and handshakes: a hashed wheel. Schedule and cancel cost the same however many there are.
- * A callback never comes early and, while the event loop is free, at most one tick late. `start` drives it by one
+ * A callback never comes early and, while the event loop is free, less than two ticks late: it is due at the end of a tick, and
+ * the wheel may be looked at anywhere in the next. `start` drives it by one
  * unref'ed interval that rests while nothing is scheduled and nobody holds the clock; a test calls `advance` instead.
  */
 export class TimerWheel {
