@@ -71,7 +71,7 @@ test(`${CHANGES} changes of the Pods of a Deployment, published by Kubernetes' o
       spec: { selector: { app: "pods" }, ports: [{ name: "ws", port: 80, targetPort: PORT }] },
     },
   ]);
-  await world.write("route", [route("pods").host(CHURN_HOST).to("pods", 80).manifest()]);
+  await world.write("route", [route("pods").host(CHURN_HOST).to("pods", 80).inTurn().manifest()]);
   const addresses = all.map(({ host }) => host);
   for (const pod of await pods.untilThereAre(replicas)) await pods.run(pod, addresses.shift() ?? "");
   const ready = new Set(all.slice(0, replicas).map(({ host }) => host));

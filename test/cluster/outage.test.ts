@@ -42,7 +42,7 @@ async function serveBy(...numbers: readonly number[]): Promise<void> {
 
 async function start(args: readonly string[] = [], kubeconfig = cluster.kubeconfig): Promise<Scene> {
   await world.write("service", [service("chat", 80)]);
-  await world.write("route", [route("chat").host(CHURN_HOST).to("chat", 80).manifest()]);
+  await world.write("route", [route("chat").host(CHURN_HOST).to("chat", 80).inTurn().manifest()]);
   await serveBy(1, 2);
   const { holdfast, http, admin } = await cluster.serve({ args: ["--kubeconfig", kubeconfig, ...args] });
   onTestFinished(() => holdfast[Symbol.asyncDispose]());
