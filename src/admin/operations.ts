@@ -128,8 +128,11 @@ export interface BackendView {
   /** `address:port`. */
   readonly backend: string;
   readonly podUid: string | undefined;
-  /** Accepting: takes new tunnels. Cordoned: an operator took it out of the choice. The others: as the source says. */
-  readonly state: "accepting" | "cordoned" | "unready" | "terminating" | "vanished" | "unlisted";
+  /**
+   * Accepting: takes new tunnels. Doubted: could not be dialled last time, and is passed over for a while. Cordoned: out of
+   * the choice by an order. The others: as the source says.
+   */
+  readonly state: "accepting" | "doubted" | "cordoned" | "unready" | "terminating" | "vanished" | "unlisted";
   /** Since when, on this replica. */
   readonly stateMs: number;
   readonly tunnels: number;

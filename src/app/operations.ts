@@ -167,17 +167,23 @@ function tunnelView({ context, openedAtMs, lastActiveAtMs, stats }: LiveTunnel, 
 }
 
 function backendView(facts: BackendFacts, drains: readonly DrainFacts[], nowMs: number): BackendView {
-  const { backend, standing, isCordoned, sinceMs, pending, tunnels } = facts;
+  const { backend, sinceMs, pending, tunnels } = facts;
   return {
     upstream: backend.upstream,
     backend: backend.target,
     podUid: backend.podUid,
-    state: standing !== "serving" ? standing : isCordoned ? "cordoned" : "accepting",
+    state: stateOf(facts),
     stateMs: msSince(sinceMs, nowMs),
     tunnels,
     pending,
     drain: drainOf(facts, drains, nowMs),
   };
+}
+
+function stateOf({ standing, isCordoned, isDoubted }: BackendFacts): BackendView["state"] {
+  if (standing !== "serving") return standing;
+  if (isCordoned) return "cordoned";
+  return isDoubted ? "doubted" : "accepting";
 }
 
 /** What is under way on one backend, by whoever began it. `drains`: those of its address in any upstream. */

@@ -64,9 +64,9 @@ export class BackendState {
     return this.leases === 0;
   }
 
-  get facts(): BackendFacts {
+  factsWith({ isDoubted }: Pick<BackendFacts, "isDoubted">): BackendFacts {
     const { backend, standing, sinceMs, isCordoned, pending, tunnels } = this;
-    return { backend, standing, sinceMs, isCordoned, pending, tunnels };
+    return { backend, standing, sinceMs, isCordoned, isDoubted, pending, tunnels };
   }
 }
 

@@ -57,6 +57,17 @@ describe.for(["LeastTunnels", "RoundRobin", "Random"] as const)("with %s", (algo
   });
 });
 
+test("whoever looks sees who is doubted, as long as it is", () => {
+  const world = new World();
+  const doubted = (): readonly string[] =>
+    [...world.registry.backends()].flatMap(({ backend, isDoubted }) => (isDoubted ? [backend.address] : []));
+  expect(doubted()).toEqual([]);
+  while (world.visit() !== DEAD);
+  expect(doubted()).toEqual([DEAD]);
+  world.nowMs += 1_000;
+  expect(doubted()).toEqual([]);
+});
+
 test("while one request tries it again, the others go on passing it over", () => {
   const world = new World();
   while (world.visit() !== DEAD);

@@ -33,6 +33,11 @@ export class Doubts {
     return all;
   }
 
+  /** It is passed over now. */
+  has(id: BackendId): boolean {
+    return (this.#doubts.get(id)?.untilMs ?? Number.NEGATIVE_INFINITY) > this.#now();
+  }
+
   /** A request goes there: no other one until it is known how that ends. */
   chosen(id: BackendId): void {
     const doubt = this.#doubts.get(id);

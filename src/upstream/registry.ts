@@ -114,7 +114,9 @@ export class UpstreamRegistry implements Balancer {
 
   /** Every backend that is listed or still carries something, at this moment. */
   *backends(): Iterable<BackendFacts> {
-    for (const state of this.#upstreams.values()) for (const backend of state.backends.values()) yield backend.facts;
+    for (const { backends } of this.#upstreams.values()) {
+      for (const [id, backend] of backends) yield backend.factsWith({ isDoubted: this.#doubts.has(id) });
+    }
   }
 
   /** A moment's counts of every upstream, for metrics. */

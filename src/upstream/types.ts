@@ -24,6 +24,8 @@ export interface BackendFacts {
   readonly sinceMs: number;
   /** An order took it out of the choice. */
   readonly isCordoned: boolean;
+  /** Its last dial failed, and it is passed over for a while where there are others. */
+  readonly isDoubted: boolean;
   /** Leases of handshakes and plain requests under way. */
   readonly pending: number;
   readonly tunnels: number;
