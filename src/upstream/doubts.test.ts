@@ -91,6 +91,24 @@ test.for([
   expect(next.filter((address) => address === DEAD)).toHaveLength(5);
 });
 
+test("fifty dials that fail at once are one failure: a second later it is tried again", () => {
+  const world = new World();
+  const leases = Array.from({ length: 100 }, () => world.acquire());
+  for (const lease of leases) lease?.release(lease.backend.address === DEAD ? "dialFailed" : "lost");
+  world.nowMs += 1_000;
+  expect(world.visits(4)).toContain(DEAD);
+});
+
+test("a dial that takes three seconds to fail is the only one meanwhile", () => {
+  const world = new World();
+  while (world.visit() !== DEAD);
+  world.nowMs += 1_000;
+  const first = Array.from({ length: 4 }, () => world.acquire());
+  world.nowMs += 2_900;
+  const later = Array.from({ length: 20 }, () => world.acquire());
+  expect([...first, ...later].filter((lease) => lease?.backend.address === DEAD)).toHaveLength(1);
+});
+
 test("a trial that came to no end says nothing", () => {
   const world = new World();
   while (world.visit() !== DEAD);

@@ -3,11 +3,15 @@ import type { BackendId } from "./types.ts";
 /** A backend is passed over for so long after a dial that failed, twice as long after each further one in a row. */
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
+/** A trial has so long to come to an end; longer than a dial may take. */
+const TRIAL_MS = 5_000;
 
 interface Doubt {
   /** In a row. */
   failures: number;
   untilMs: number;
+  /** Somebody has been sent there since the last failure. */
+  isTried: boolean;
 }
 
 /**
@@ -41,13 +45,17 @@ export class Doubts {
   /** A request goes there: no other one until it is known how that ends. */
   chosen(id: BackendId): void {
     const doubt = this.#doubts.get(id);
-    if (doubt !== undefined) doubt.untilMs = this.#now() + pauseMs(doubt.failures);
+    if (doubt === undefined) return;
+    doubt.untilMs = this.#now() + Math.max(TRIAL_MS, pauseMs(doubt.failures));
+    doubt.isTried = true;
   }
 
-  /** It could not be dialled. */
+  /** It could not be dialled. Of many dials that were under way at once the first says it for all. */
   failed(id: BackendId): void {
-    const failures = Math.min(32, (this.#doubts.get(id)?.failures ?? 0) + 1);
-    this.#doubts.set(id, { failures, untilMs: this.#now() + pauseMs(failures) });
+    const doubt = this.#doubts.get(id);
+    if (doubt?.isTried === false) return;
+    const failures = Math.min(32, (doubt?.failures ?? 0) + 1);
+    this.#doubts.set(id, { failures, untilMs: this.#now() + pauseMs(failures), isTried: false });
   }
 
   /** It answered, or is gone for good. */
