@@ -1,4 +1,5 @@
 import { type CompiledEntry, type CompiledMatch, ruleId, upstreamKey } from "../../src/routing/index.ts";
+import { QUIET_POLICY } from "../../src/routing/rule-policy.fixture.ts";
 
 export interface EntryOptions {
   /** The route's name; its only backend is a Service of that name. */
@@ -22,32 +23,9 @@ export function entryOf({ name, match, policy }: EntryOptions): CompiledEntry {
       requestHeaders: undefined,
       responseHeaders: undefined,
       policy: {
-        plainHTTP: "Forward",
-        handshakeMs: 10_000,
-        responseHeadersMs: 60_000,
-        requestMs: 0,
+        ...QUIET_POLICY,
         idleMs: 3_600_000,
-        lifetimeMs: 0,
-        lifetimeJitterPercent: 0,
         pingMs: 30_000,
-        backendPingMs: 0,
-        pongTimeoutMs: 20_000,
-        strictness: "Observe",
-        maxMessageBytes: 0,
-        maxFragments: 0,
-        messagesPerSecond: 0,
-        bytesPerSecond: 0,
-        controlFramesPerSecond: 0,
-        onLimit: "Close",
-        drain: {
-          onBackendRemoval: "Keep",
-          onUnready: "Keep",
-          onZeroWeight: "Keep",
-          withinMs: 25_000,
-          perSecond: 0,
-          closeCode: 1012,
-          closeReason: "",
-        },
         balancing: { algorithm: "LeastTunnels" },
         ...policy,
       },

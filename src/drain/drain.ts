@@ -1,5 +1,5 @@
 import { Slots, type Window } from "./slots.ts";
-import type { DrainableTunnel, DrainFacts, DrainState, DrainTarget, Ending, Pace } from "./types.ts";
+import type { DrainableTunnel, DrainFacts, DrainState, DrainTarget, CloseTerms, Pace } from "./types.ts";
 
 /** At the end of a drain's time, closes may still wait so long for the end of a message (design: planned ends). */
 const TAIL_MS = 2_000;
@@ -9,9 +9,9 @@ const TAIL_SHARE = 0.2;
 export interface DrainOptions {
   readonly target: DrainTarget;
   readonly pace: Pace;
-  readonly ending: Ending;
+  readonly terms: CloseTerms;
   /** Stays in force when nobody is left in it, for those that are yet to come. */
-  readonly isStanding: boolean;
+  readonly isLasting: boolean;
   readonly nowMs: number;
   /** 0 to below 1. */
   readonly random: () => number;
@@ -24,12 +24,12 @@ export interface DrainOptions {
  * Knows whose turn it is and when; somebody else has the clock.
  */
 export class Drain {
-  readonly isStanding: boolean;
+  readonly isLasting: boolean;
   /** More are expected until then: it is not done before. */
   notDoneBeforeMs = Number.NEGATIVE_INFINITY;
   readonly #target: DrainTarget;
   #pace: Pace;
-  #ending: Ending;
+  #terms: CloseTerms;
   /** In the order of closing. */
   readonly #waiting = new Set<DrainableTunnel>();
   readonly #closing = new Set<DrainableTunnel>();
@@ -38,11 +38,11 @@ export class Drain {
   #gone = 0;
   #state: DrainState = "running";
 
-  constructor({ target, pace, ending, isStanding, nowMs, random, tickMs }: DrainOptions) {
-    this.isStanding = isStanding;
+  constructor({ target, pace, terms, isLasting, nowMs, random, tickMs }: DrainOptions) {
+    this.isLasting = isLasting;
     this.#target = target;
     this.#pace = pace;
-    this.#ending = ending;
+    this.#terms = terms;
     this.#startedAtMs = nowMs;
     this.#slots = new Slots(windowOf(nowMs, pace), random, tickMs);
   }
@@ -97,7 +97,7 @@ export class Drain {
     if (fresh.length === 0) return;
     fresh.sort((a, b) => a.lastActiveAtMs - b.lastActiveAtMs);
     for (const tunnel of fresh) (tunnel.isEnding ? this.#closing : this.#waiting).add(tunnel);
-    this.#slots.grew(this.#waiting.size, nowMs);
+    if (this.#waiting.size > 0) this.#slots.grew(this.#waiting.size, nowMs);
     if (this.#state === "done") this.#state = nowMs < this.deadlineMs ? "running" : "late";
   }
 
@@ -110,7 +110,7 @@ export class Drain {
       // Another drain, or one of its peers, was first.
       if (tunnel.isEnding) continue;
       this.#slots.take(count, nowMs);
-      tunnel.close(this.#ending.cause, this.#ending.words);
+      tunnel.close(this.#terms.cause, this.#terms.words);
       return;
     }
   }
@@ -121,8 +121,8 @@ export class Drain {
   }
 
   /** New orders for what still waits. The time runs anew if it is another one, or was up. */
-  order(pace: Pace, ending: Ending, nowMs: number): void {
-    this.#ending = ending;
+  order(pace: Pace, terms: CloseTerms, nowMs: number): void {
+    this.#terms = terms;
     const isOther = pace.withinMs !== this.#pace.withinMs || this.#state !== "running";
     this.#pace = pace;
     if (!isOther) return;

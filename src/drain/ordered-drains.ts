@@ -1,7 +1,7 @@
 import type { TimerHandle } from "../relay/index.ts";
 import { Drain, type DrainOptions } from "./drain.ts";
 import { Pacer, type PacerSurroundings } from "./pacer.ts";
-import type { DrainableTunnel, DrainFacts, DrainTarget, Ending, Pace } from "./types.ts";
+import type { DrainableTunnel, DrainFacts, DrainTarget, CloseTerms, Pace } from "./types.ts";
 
 /** So many orders may be in force at once: each of them looks at every tunnel that opens or ends. */
 const MOST_ORDERS = 64;
@@ -38,11 +38,11 @@ interface Ordered {
   over: PromiseWithResolvers<DrainFacts> | undefined;
 }
 
-interface NewDrain extends Pick<DrainOptions, "target" | "pace" | "ending" | "isStanding">, Pick<Ordered, "includes"> {
+interface NewDrain extends Pick<DrainOptions, "target" | "pace" | "terms" | "isLasting">, Pick<Ordered, "includes"> {
   readonly notDoneBeforeMs?: number | undefined;
 }
 
-interface StandingOrder extends Pick<NewDrain, "target" | "includes" | "notDoneBeforeMs"> {
+interface LastingOrder extends Pick<NewDrain, "target" | "includes" | "notDoneBeforeMs"> {
   readonly orders: Orders;
 }
 
@@ -79,7 +79,7 @@ export class OrderedDrains {
     if (this.#drains.size >= MOST_ORDERS) return undefined;
     this.#closings += 1;
     const target = { ...NO_NAMES, id: `close/${this.#closings}`, text };
-    return this.#begin({ ...drainBy(orders), target, isStanding: false, includes: () => false }, tunnels);
+    return this.#begin({ ...drainBy(orders), target, isLasting: false, includes: () => false }, tunnels);
   }
 
   /**
@@ -100,8 +100,8 @@ export class OrderedDrains {
    */
   drainProcess(orders: ProcessOrders): DrainFacts {
     const { now, wheel } = this.#options;
-    const ending = this.#drains.get(SHUTDOWN_DRAIN);
-    if (ending !== undefined) return ending.drain.facts;
+    const shutdown = this.#drains.get(SHUTDOWN_DRAIN);
+    if (shutdown !== undefined) return shutdown.drain.facts;
     this.#processSinceMs ??= now();
     wheel.cancel(this.#grace);
     const graceEndsMs = this.#processSinceMs + orders.graceMs;
@@ -115,9 +115,9 @@ export class OrderedDrains {
   shutDown(withinMs: number): void {
     for (const id of this.#drains.keys()) this.stop(id);
     const target = { ...NO_NAMES, id: SHUTDOWN_DRAIN, reason: "shutdown" as const };
-    const ending: Ending = { cause: "proxy_shutdown", words: undefined };
+    const terms: CloseTerms = { cause: "proxy_shutdown", words: undefined };
     const pace = { withinMs, perSecond: 0 };
-    this.#begin({ target, pace, ending, isStanding: true, includes: everyone }, [...this.#options.tunnels]);
+    this.#begin({ target, pace, terms, isLasting: true, includes: everyone }, [...this.#options.tunnels]);
   }
 
   /** Calls an order off; who has been told to close goes. Undefined = there is none of that id. */
@@ -155,16 +155,16 @@ export class OrderedDrains {
     for (const { drain, pacer } of this.#drains.values()) if (drain.has(tunnel)) pacer.gone(drain, tunnel);
   }
 
-  #beginOrOrder({ target, orders, includes, notDoneBeforeMs }: StandingOrder): DrainFacts {
+  #beginOrOrder({ target, orders, includes, notDoneBeforeMs }: LastingOrder): DrainFacts {
     const known = this.#drains.get(target.id);
-    const { pace, ending } = drainBy(orders);
+    const { pace, terms } = drainBy(orders);
     if (known === undefined) {
       const tunnels = [...this.#options.tunnels].filter(includes);
-      return this.#begin({ target, pace, ending, isStanding: true, includes, notDoneBeforeMs }, tunnels);
+      return this.#begin({ target, pace, terms, isLasting: true, includes, notDoneBeforeMs }, tunnels);
     }
     const { drain, pacer } = known;
     drain.notDoneBeforeMs = notDoneBeforeMs ?? drain.notDoneBeforeMs;
-    drain.order(pace, ending, this.#options.now());
+    drain.order(pace, terms, this.#options.now());
     pacer.setRate(pace.perSecond);
     pacer.changed(drain);
     return drain.facts;
@@ -217,7 +217,7 @@ function everyone(): boolean {
   return true;
 }
 
-function drainBy({ withinMs, perSecond, closeCode, closeReason }: Orders): { pace: Pace; ending: Ending } {
+function drainBy({ withinMs, perSecond, closeCode, closeReason }: Orders): { pace: Pace; terms: CloseTerms } {
   const words = { code: closeCode, reason: closeReason };
-  return { pace: { withinMs, perSecond }, ending: { cause: "admin", words } };
+  return { pace: { withinMs, perSecond }, terms: { cause: "admin", words } };
 }

@@ -34,9 +34,9 @@ export class Pacer {
     this.#onSettled = onSettled;
   }
 
-  /** Before then the rate lets nobody through, whoever comes. */
-  get nextMs(): number {
-    return this.#gate.nextMs;
+  /** Until then what was closed here counts for what the rate allows. */
+  get forgottenAtMs(): number {
+    return this.#gate.forgottenAtMs;
   }
 
   has(drain: Drain): boolean {
@@ -83,7 +83,7 @@ export class Pacer {
     if (!this.#drains.has(drain) || drain.state === "done") return;
     if (this.#around.now() < drain.notDoneBeforeMs) return;
     drain.settle("done");
-    if (drain.isStanding) this.#forgetDeadline(drain);
+    if (drain.isLasting) this.#forgetDeadline(drain);
     else this.#leave(drain);
     this.#settled(drain);
   }

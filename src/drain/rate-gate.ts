@@ -19,6 +19,11 @@ export class RateGate {
     return this.#stepMs === 0 ? Number.NEGATIVE_INFINITY : this.#nextMs;
   }
 
+  /** From then on a fresh gate would do as well. */
+  get forgottenAtMs(): number {
+    return this.nextMs + this.#lateMs;
+  }
+
   /** @param perSecond 0 = any number. */
   setRate(perSecond: number): void {
     this.#stepMs = perSecond === 0 ? 0 : (SECOND_MS + this.#lateMs) / perSecond;

@@ -3,7 +3,7 @@ import type { CompiledRule, RuleId } from "../routing/index.ts";
 import type { Backend, Departure, DepartureListener } from "../upstream/index.ts";
 import { Drain } from "./drain.ts";
 import { Pacer, type PacerSurroundings } from "./pacer.ts";
-import type { DrainableTunnel, DrainFacts, DrainReason, Ending } from "./types.ts";
+import type { DrainableTunnel, DrainFacts, DrainReason, CloseTerms } from "./types.ts";
 
 /**
  * What is not said outright is believed after so long: slices are reshuffled, Services are recreated, and a probe fails
@@ -111,7 +111,7 @@ export class RuleDrains {
     for (const [backend, drain] of draining.byBackend) {
       if (this.#reasonFor(id, backend) === undefined) draining.pacer.stop(drain);
       else {
-        drain.order(rule.policy.drain, endingOf(rule), this.#options.now());
+        drain.order(rule.policy.drain, termsOf(rule), this.#options.now());
         draining.pacer.changed(drain);
       }
     }
@@ -159,8 +159,8 @@ export class RuleDrains {
         text: undefined,
       },
       pace: rule.policy.drain,
-      ending: endingOf(rule),
-      isStanding: false,
+      terms: termsOf(rule),
+      isLasting: false,
       nowMs: now(),
       random,
       tickMs: wheel.tickMs,
@@ -192,7 +192,7 @@ export class RuleDrains {
   /** None of its drains is left. Its rate holds for the next one as well, if that comes at once. */
   #forgetRule(id: RuleId, rule: DrainingRule): void {
     const { wheel, now } = this.#options;
-    const waitMs = rule.pacer.nextMs + 2 * wheel.tickMs - now();
+    const waitMs = rule.pacer.forgottenAtMs - now();
     if (waitMs <= 0) this.#rules.delete(id);
     else
       wheel.schedule(
@@ -225,6 +225,6 @@ function hasShare({ backends }: FollowedRule, { upstream }: Backend): boolean {
   return backends.some((ref) => ref.upstream === upstream && ref.weight > 0);
 }
 
-function endingOf({ policy }: FollowedRule): Ending {
+function termsOf({ policy }: FollowedRule): CloseTerms {
   return { cause: "drained", words: { code: policy.drain.closeCode, reason: policy.drain.closeReason } };
 }

@@ -23,7 +23,7 @@ export interface Pace {
 }
 
 /** With which words tunnels are closed. */
-export interface Ending {
+export interface CloseTerms {
   readonly cause: Extract<PlannedCause, "drained" | "admin" | "proxy_shutdown">;
   /** For the client; undefined = the code of the cause. */
   readonly words: CloseWords | undefined;
