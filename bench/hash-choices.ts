@@ -6,7 +6,7 @@
 // Not by the room's door: the ring stands inside a choice, whose bound would hide its shares.
 import { upstreamKey } from "../src/routing/index.ts";
 import { BackendState } from "../src/upstream/backend-state.ts";
-import { hash32, mix32 } from "../src/upstream/hash.ts";
+import { hash32, mix32 } from "../src/routing/index.ts";
 import { HashRing } from "../src/upstream/hash-ring.ts";
 
 const KEYS = 100_000;

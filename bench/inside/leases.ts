@@ -1,18 +1,22 @@
 import { type Balancing, type Endpoint, ruleId, type UpstreamKey, upstreamKey } from "../../src/routing/index.ts";
-import { type BackendId, type BalancedRule, UpstreamRegistry } from "../../src/upstream/index.ts";
+import { QUIET_POLICY } from "../../src/routing/rule-policy.fixture.ts";
+import { type BalancedRule, UpstreamRegistry, type Wish } from "../../src/upstream/index.ts";
 import type { Scenario, Work } from "./scenario.ts";
 
 const LEASES = 10_000;
 const CHAT = upstreamKey("apps", "chat", 80);
 const CANARY = upstreamKey("apps", "canary", 80);
-const NONE: ReadonlySet<BackendId> = new Set();
+const WISH: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: undefined };
 const TURNS: Balancing = { algorithm: "RoundRobin" };
 const ALGORITHMS: readonly Balancing[] = [
   { algorithm: "LeastTunnels" },
   { algorithm: "Random" },
   { algorithm: "ConsistentHash", hashOn: { type: "ClientIP" } },
 ];
-const KEYS = Array.from({ length: LEASES }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+const WISHES: readonly Wish[] = Array.from({ length: LEASES }, (_, n) => ({
+  ...WISH,
+  hashKey: `10.0.${n >> 8}.${n & 255}`,
+}));
 
 function endpoints(count: number, net: number): readonly Endpoint[] {
   return Array.from({ length: count }, (_, n) => ({
@@ -33,13 +37,13 @@ function leasing(weights: readonly (readonly [UpstreamKey, number])[], backends:
   const rule: BalancedRule = {
     id: ruleId("apps/chat", "main"),
     backends: weights.map(([upstream, weight]) => ({ upstream, weight })),
-    policy: { balancing: TURNS },
+    policy: { ...QUIET_POLICY, balancing: TURNS },
   };
   return {
     run: () => {
       let ports = 0;
       for (let n = 0; n < LEASES; n++) {
-        const lease = registry.acquire(rule, NONE);
+        const lease = registry.acquire(rule, WISH);
         if (lease === undefined) return -1;
         lease.opened();
         ports += lease.backend.port;
@@ -58,14 +62,14 @@ function balancing(how: Balancing, backends: number): Work {
   const registry = new UpstreamRegistry({ random, now: () => 0 });
   registry.setEndpoints(CHAT, endpoints(backends, 1));
   const backendRefs = [{ upstream: CHAT, weight: 1 }];
-  const rule: BalancedRule = { id: ruleId("apps/chat", "main"), backends: backendRefs, policy: { balancing: how } };
-  for (let n = 0; n < 16 * backends; n++) registry.acquire(rule, NONE, KEYS[n % LEASES])?.opened();
-  const kept = Array.from({ length: 512 }, (_, n) => registry.acquire(rule, NONE, KEYS[n]));
+  const rule: BalancedRule = { id: ruleId("apps/chat", "main"), backends: backendRefs, policy: { ...QUIET_POLICY, balancing: how } };
+  for (let n = 0; n < 16 * backends; n++) registry.acquire(rule, WISHES[n % LEASES] ?? WISH)?.opened();
+  const kept = Array.from({ length: 512 }, (_, n) => registry.acquire(rule, WISHES[n] ?? WISH));
   return {
     run: () => {
       let ports = 0;
       for (let n = 0; n < LEASES; n++) {
-        const lease = registry.acquire(rule, NONE, KEYS[n]);
+        const lease = registry.acquire(rule, WISHES[n] ?? WISH);
         if (lease === undefined) return -1;
         lease.opened();
         ports += lease.backend.port;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { durationOrOff } from "./durations.ts";
 import { celRules } from "./schema-notes.ts";
 
 const ALGORITHMS = ["LeastTunnels", "RoundRobin", "Random", "ConsistentHash"] as const;
@@ -59,6 +60,12 @@ export const loadBalancing = z
           "1.25 times the mean. Handshakes and plain requests under way count like tunnels.",
       ),
     hashOn: hashOn.optional(),
+    slowStart: durationOrOff
+      .default("0s")
+      .describe(
+        "A backend that has become ready gets its share of tunnels little by little, in this time: after a third of it, it " +
+          "carries at most a third of the mean. With RoundRobin it is left out of so many turns. 0s: its whole share at once.",
+      ),
   })
   .meta(
     celRules(

@@ -1,12 +1,16 @@
 import { z } from "zod";
+import { admission } from "./admission.ts";
+import { affinity } from "./affinity.ts";
 import { backendRefs } from "./backend-refs.ts";
 import { drain } from "./drain.ts";
 import { frames } from "./frames.ts";
 import { headerEdits } from "./headers.ts";
+import { health } from "./health.ts";
 import { keepalive } from "./keepalive.ts";
 import { lifetime } from "./lifetime.ts";
 import { loadBalancing } from "./load-balancing.ts";
 import { matches } from "./matches.ts";
+import { retry } from "./retry.ts";
 import { prefixIsMatched, rewrite } from "./rewrite.ts";
 import { celRules } from "./schema-notes.ts";
 import { timeouts } from "./timeouts.ts";
@@ -31,6 +35,10 @@ const rule = z
     matches,
     backendRefs,
     loadBalancing,
+    affinity: affinity.optional(),
+    health,
+    retry,
+    admission,
     rewrite: rewrite.describe("What the backend sees in place of what the client asked for.").optional(),
     requestHeaders: headerEdits
       .describe("Edits of the head that goes to the backend: remove, then set, then add.")

@@ -196,7 +196,7 @@ test("after a new control thread's first commit only what it never named is gone
 test("a tunnel on an upstream that a new control thread never names keeps its lease", () => {
   const { tell, registry } = dataSide();
   tell({ kind: "begin" }, { kind: "endpoints", updates: [[UPSTREAM, [ENDPOINT]]] }, { kind: "commit", generation: 1 });
-  const lease = registry.acquire(entry("x").rule, new Set())!;
+  const lease = registry.acquire(entry("x").rule, WISH)!;
   lease.opened();
   tell({ kind: "begin" }, { kind: "commit", generation: 1 });
   expect([...registry.stats()]).toEqual([{ upstream: UPSTREAM, ready: 0, draining: 1, pending: 0, tunnels: 1 }]);

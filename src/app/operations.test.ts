@@ -93,7 +93,7 @@ class Stage {
   /** A tunnel that opens now, on a backend of the registry. */
   open(id: string, fields: { rule?: RuleId; client?: string } = {}): WorldTunnel {
     const followed = rule(fields.rule ?? RULE);
-    const lease = this.registry.acquire(followed, new Set())!;
+    const lease = this.registry.acquire(followed, WISH)!;
     lease.opened();
     const { backend } = lease;
     const tunnel = this.world.open({ name: id, backend, ruleId: followed.id, lastActiveAtMs: this.world.nowMs });
@@ -175,7 +175,7 @@ test("backends are shown as the source has them, and cordoned and doubted ones a
   stage.registry.setEndpoints(GAME, [endpoint("10.0.1.1")]);
   stage.open("a");
   const game = { id: "apps/game/0" as RuleId, backends: [{ upstream: GAME, weight: 1 }], policy: QUIET_POLICY };
-  stage.registry.acquire(game, new Set())?.release("dialFailed");
+  stage.registry.acquire(game, WISH)?.release("dialFailed");
   expect(stage.operations.backends({ upstream: GAME }, ALL).items).toMatchObject([{ state: "doubted" }]);
   stage.world.pass(3_000);
   stage.operations.drainBackend("10.0.0.2:80", ORDERS);

@@ -180,10 +180,10 @@ function backendView(facts: BackendFacts, drains: readonly DrainFacts[], nowMs: 
   };
 }
 
-function stateOf({ standing, isCordoned, isDoubted }: BackendFacts): BackendView["state"] {
+function stateOf({ standing, isCordoned, out }: BackendFacts): BackendView["state"] {
   if (standing !== "serving") return standing;
   if (isCordoned) return "cordoned";
-  return isDoubted ? "doubted" : "accepting";
+  return out === undefined ? "accepting" : "doubted";
 }
 
 /** What is under way on one backend, by whoever began it. `drains`: those of its address in any upstream. */

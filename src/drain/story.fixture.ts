@@ -90,7 +90,7 @@ export class Story {
     if (rule === undefined) return undefined;
     const others = [...this.registry.backends()].filter(({ backend }) => on !== undefined && backend.address !== on);
     const tried = new Set<BackendId>(others.map(({ backend }) => backend.id));
-    const lease = this.registry.acquire({ id: ruleId, ...rule }, tried);
+    const lease = this.registry.acquire({ id: ruleId, ...rule }, wish({ tried }));
     if (lease === undefined) return undefined;
     if (!this.#followed.has(ruleId)) this.#followed.set(ruleId, rule);
     this.#holders.set(ruleId, (this.#holders.get(ruleId) ?? 0) + 1);

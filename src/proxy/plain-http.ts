@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { errors, type Dispatcher } from "undici";
 import type { TimerHandle } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
-import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
+import type { BackendId, Lease, LeaseOutcome, Wish } from "../upstream/index.ts";
 import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
 import type { Turn } from "./connections.ts";
@@ -112,7 +112,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
 
   #tryNext(rule: CompiledRule, head: OutgoingHead): void {
     const mayDial = this.#tried.size < this.#path.limits.maxDials;
-    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#tried, this.#hashKey) : undefined;
+    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#wish) : undefined;
     if (lease === undefined) {
       const { code, detail } = this.#lastFailure ?? { code: "HF_NO_BACKEND", detail: "" };
       return this.#refuse(code, detail);
@@ -120,6 +120,10 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     this.#lease = lease;
     this.#tried.add(lease.backend.id);
     this.#send(lease, head);
+  }
+
+  get #wish(): Wish {
+    return { use: "request", tried: this.#tried, hashKey: this.#hashKey, affinity: undefined };
   }
 
   #send(lease: Lease, head: OutgoingHead): void {

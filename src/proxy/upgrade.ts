@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Negotiated, PolicyRef, Side, TimerHandle } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
-import type { BackendId, Lease, LeaseOutcome } from "../upstream/index.ts";
+import type { BackendId, Lease, LeaseOutcome, Wish } from "../upstream/index.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { type HandshakeAnswer, sendHandshake } from "./backend-handshake.ts";
 import { type DataPath, factsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
@@ -138,7 +138,7 @@ export class UpgradeHandshake {
     const { balancer, wheel, limits, isForbidden } = this.#path;
     const { rule } = decision.entry;
     const mayDial = this.#triedCount < limits.maxDials;
-    const lease = mayDial ? balancer.acquire(rule, this.#tried ?? NONE, decision.hashKey) : undefined;
+    const lease = mayDial ? balancer.acquire(rule, this.#wish(decision)) : undefined;
     if (lease === undefined) {
       const { code, detail } = this.#lastFailure;
       return this.refuse(code, [detail, this.#triedText()].filter((text) => text !== "").join("; "));
@@ -154,6 +154,10 @@ export class UpgradeHandshake {
       this.#lastFailure = dialAnswer(result.failure, result.reason);
       this.#dialNext(decision);
     });
+  }
+
+  #wish({ hashKey }: TunnelDecision): Wish {
+    return { use: "tunnel", tried: this.#tried ?? NONE, hashKey, affinity: undefined };
   }
 
   #send(decision: TunnelDecision, socket: Socket): void {

@@ -30,4 +30,27 @@ export const QUIET_POLICY: RulePolicy = {
   },
   // Whose turn it is can be foretold.
   balancing: { algorithm: "RoundRobin" },
+  slowStartMs: 0,
+  affinity: undefined,
+  health: {
+    panicPercent: 0,
+    passive: {
+      signs: ["DialFailure"],
+      failures: 5,
+      ejectMs: 1_000,
+      longestEjectMs: 30_000,
+      maxEjectedPercent: 50,
+    },
+    active: undefined,
+  },
+  retry: { on: ["Connect"], attempts: 4, budgetPercent: 100 },
+  admission: {
+    maxTunnels: 0,
+    maxTunnelsPerBackend: 0,
+    handshakesPerSecond: 0,
+    queueSize: 0,
+    queueMs: 0,
+    holdSize: 0,
+    holdMs: 0,
+  },
 };

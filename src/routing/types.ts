@@ -67,6 +67,86 @@ export interface RulePolicy {
   readonly onLimit: "Pause" | "Close";
   readonly drain: DrainPolicy;
   readonly balancing: Balancing;
+  /** A backend that became ready gets its share little by little in this time. */
+  readonly slowStartMs: number;
+  /** undefined = requests are not bound to backends. */
+  readonly affinity: AffinityPolicy | undefined;
+  readonly health: HealthPolicy;
+  readonly retry: RetryPolicy;
+  readonly admission: AdmissionPolicy;
+}
+
+/** The cookie that binds a client to a backend. */
+export interface AffinityPolicy {
+  readonly cookieName: string;
+  /** Max-Age; 0 = as long as the browser's session. */
+  readonly ttlMs: number;
+  readonly path: string;
+  readonly sameSite: "Lax" | "Strict" | "None";
+  readonly isSecure: boolean;
+}
+
+/** Which backends are passed over although the source says that they are ready. */
+export interface HealthPolicy {
+  /** When fewer than so many percent of those that are ready are well, only failed dials count. */
+  readonly panicPercent: number;
+  readonly passive: PassiveHealth;
+  /** undefined = no probes. */
+  readonly active: ActiveHealth | undefined;
+}
+
+/** What may speak against a backend, of what is seen of requests and tunnels. */
+export type HealthSign = "DialFailure" | "BadAnswer" | "EarlyEnd";
+
+export interface PassiveHealth {
+  /** Empty = off. */
+  readonly signs: readonly HealthSign[];
+  /** So many bad answers and early ends eject a backend. */
+  readonly failures: number;
+  /** The first ejection lasts so long, each further one in a row twice as long. */
+  readonly ejectMs: number;
+  readonly longestEjectMs: number;
+  /** Of an upstream's ready backends, those ejected at once for anything but failed dials. */
+  readonly maxEjectedPercent: number;
+}
+
+/** How backends are probed. */
+export interface ActiveHealth {
+  /** The same for all rules that ask for the same, so that they share probes. */
+  readonly key: string;
+  readonly type: "TCP" | "HTTP" | "WebSocket";
+  /** With its query. */
+  readonly path: string;
+  /** undefined = the backend's address and port. */
+  readonly host: string | undefined;
+  /** 0 = the backend's own. */
+  readonly port: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** In a row. */
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
+}
+
+export type RetryReason = "Connect" | "Timeout" | "502" | "503";
+
+export interface RetryPolicy {
+  readonly on: readonly RetryReason[];
+  /** Tries beside the first. */
+  readonly attempts: number;
+  /** Of the rule's requests, in percent. */
+  readonly budgetPercent: number;
+}
+
+/** What a rule takes on. 0 = no limit, no queue, no hold. */
+export interface AdmissionPolicy {
+  readonly maxTunnels: number;
+  readonly maxTunnelsPerBackend: number;
+  readonly handshakesPerSecond: number;
+  readonly queueSize: number;
+  readonly queueMs: number;
+  readonly holdSize: number;
+  readonly holdMs: number;
 }
 
 /** How a rule chooses among the backends of one upstream. */

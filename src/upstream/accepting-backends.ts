@@ -1,5 +1,5 @@
-import type { BackendState, Level } from "./backend-state.ts";
-import { LeaseLevels } from "./lease-levels.ts";
+import type { BackendState } from "./backend-state.ts";
+import { LeaseLevels, type Level } from "./lease-levels.ts";
 
 /** The backends of an upstream that take new tunnels, as the ways to choose among them see them. */
 export class AcceptingBackends {
@@ -19,6 +19,15 @@ export class AcceptingBackends {
   /** Leases of all of them. */
   get leases(): number {
     return this.#levels.leases;
+  }
+
+  /** Leases of one of them, on average; 0 where there is none. */
+  get mean(): number {
+    return this.#list.length === 0 ? 0 : this.leases / this.#list.length;
+  }
+
+  has(backend: BackendState): boolean {
+    return this.#levels.has(backend);
   }
 
   /** Takes over who accepts now; what they carry counts on. */

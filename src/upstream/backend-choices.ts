@@ -1,6 +1,6 @@
 import type { Balancing } from "../routing/index.ts";
 import type { AcceptingBackends } from "./accepting-backends.ts";
-import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { Asked, BackendChoice } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
 import { ConsistentHash } from "./consistent-hash.ts";
 import { LeastTunnels } from "./least-tunnels.ts";
@@ -25,7 +25,7 @@ export class BackendChoices {
     };
   }
 
-  pick(algorithm: Balancing["algorithm"], wish: Wish): BackendState | undefined {
-    return this.#byAlgorithm[algorithm].pick(wish);
+  pick(algorithm: Balancing["algorithm"], asked: Asked): BackendState | undefined {
+    return this.#byAlgorithm[algorithm].pick(asked);
   }
 }

@@ -74,7 +74,7 @@ class Simulation {
     const may = this.#accepting.filter((n) => !tried.has(idOf(n)));
     const leases = new Map(may.map((n) => [addressOf(n), this.#leasesOn(addressOf(n))]));
     const total = this.#accepting.reduce((sum, n) => sum + this.#leasesOn(addressOf(n)), 0);
-    const lease = this.registry.acquire(chosen, tried, `key-${key}`);
+    const lease = this.registry.acquire(chosen, wish({ tried, hashKey: `key-${key}` }));
     if (lease === undefined) return expect(may).toEqual([]);
     const { address } = lease.backend;
     expect([...leases.keys()], "it accepts, and was not tried").toContain(address);

@@ -36,32 +36,32 @@ function take(count: number, acquire: (n: number) => Lease | undefined): readonl
 describe("LeastTunnels", () => {
   test("a thousand handshakes at once are spread evenly before any of them is a tunnel", () => {
     const registry = registryOf(20);
-    take(1_000, () => registry.acquire(LEAST, NONE));
+    take(1_000, () => registry.acquire(LEAST, WISH));
     expect(extremes(leasesIn(registry))).toEqual([50, 50]);
   });
 
   test("a fresh backend is filled up first, until it has as many as the others", () => {
     const registry = registryOf(3);
-    take(90, () => registry.acquire(LEAST, NONE)).forEach((lease) => lease.opened());
+    take(90, () => registry.acquire(LEAST, WISH)).forEach((lease) => lease.opened());
     registry.setEndpoints(CHAT, endpoints(4));
-    const filled = take(30, () => registry.acquire(LEAST, NONE)).map(({ backend }) => backend.address);
+    const filled = take(30, () => registry.acquire(LEAST, WISH)).map(({ backend }) => backend.address);
     expect(new Set(filled)).toEqual(new Set([addressOf(3)]));
-    take(40, () => registry.acquire(LEAST, NONE));
+    take(40, () => registry.acquire(LEAST, WISH));
     expect(extremes(leasesIn(registry))).toEqual([40, 40]);
   });
 
   test("leases of other rules and of requests count", () => {
     const registry = registryOf(2);
     const tried = new Set([idOf(1)]);
-    take(5, () => registry.acquire(TURNS, tried)).forEach((lease) => lease.opened());
-    const others = take(5, () => registry.acquire(LEAST, NONE));
+    take(5, () => registry.acquire(TURNS, wish({ tried }))).forEach((lease) => lease.opened());
+    const others = take(5, () => registry.acquire(LEAST, WISH));
     expect(new Set(others.map(({ backend }) => backend.address))).toEqual(new Set([addressOf(1)]));
   });
 
   test("ties are broken at random, and evenly", () => {
     const registry = registryOf(10, seeded(7));
     const firsts = Array.from({ length: 5_000 }, () => {
-      const lease = registry.acquire(LEAST, NONE);
+      const lease = registry.acquire(LEAST, WISH);
       lease?.release("closed");
       return lease?.backend.address;
     });
@@ -73,11 +73,11 @@ describe("LeastTunnels", () => {
 
   test("a backend that comes back counts what it still carries", () => {
     const registry = registryOf(2);
-    take(10, () => registry.acquire(LEAST, NONE)).forEach((lease) => lease.opened());
+    take(10, () => registry.acquire(LEAST, WISH)).forEach((lease) => lease.opened());
     registry.setEndpoints(CHAT, [endpoint(addressOf(0), { ready: false }), endpoint(addressOf(1))]);
-    take(5, () => registry.acquire(LEAST, NONE));
+    take(5, () => registry.acquire(LEAST, WISH));
     registry.setEndpoints(CHAT, endpoints(2));
-    const next = take(5, () => registry.acquire(LEAST, NONE)).map(({ backend }) => backend.address);
+    const next = take(5, () => registry.acquire(LEAST, WISH)).map(({ backend }) => backend.address);
     expect(new Set(next)).toEqual(new Set([addressOf(0)]));
   });
 });
@@ -85,13 +85,13 @@ describe("LeastTunnels", () => {
 describe("Random", () => {
   test("of two the one with fewer leases is taken: with two backends, always", () => {
     const registry = registryOf(2);
-    take(100, () => registry.acquire(RANDOM, NONE));
+    take(100, () => registry.acquire(RANDOM, WISH));
     expect(extremes(leasesIn(registry))).toEqual([50, 50]);
   });
 
   test("100,000 leases on 100 backends are within a few of each other, where one choice would be hundreds apart", () => {
     const registry = registryOf(100, seeded(3));
-    take(100_000, () => registry.acquire(RANDOM, NONE));
+    take(100_000, () => registry.acquire(RANDOM, WISH));
     const [most, fewest] = extremes(leasesIn(registry));
     expect(most - fewest).toBeGreaterThan(0);
     expect(most - fewest).toBeLessThan(20);
@@ -99,7 +99,7 @@ describe("Random", () => {
 
   test("every backend can be chosen, and the least of all is not always", () => {
     const registry = registryOf(10);
-    const chosen = take(30, () => registry.acquire(RANDOM, NONE)).map(({ backend }) => backend.address);
+    const chosen = take(30, () => registry.acquire(RANDOM, WISH)).map(({ backend }) => backend.address);
     expect(new Set(chosen).size).toBe(10);
     expect(new Set(chosen.slice(0, 10)).size).toBeLessThan(10);
   });
@@ -107,7 +107,7 @@ describe("Random", () => {
 
 describe("RoundRobin", () => {
   const turns = (registry: ReturnType<typeof registryOf>, count: number): string[] =>
-    take(count, () => registry.acquire(TURNS, NONE)).map(({ backend }) => backend.address);
+    take(count, () => registry.acquire(TURNS, WISH)).map(({ backend }) => backend.address);
 
   test.for([
     { name: "the one that had its turn", gone: 1, want: [2, 3] },
@@ -133,7 +133,7 @@ describe("RoundRobin", () => {
 /** Where each of so many keys goes while nobody else is there. */
 function homes(registry: ReturnType<typeof registryOf>, keys: number): readonly string[] {
   return Array.from({ length: keys }, (_, n) => {
-    const lease = registry.acquire(HASH, NONE, `user-${n}`);
+    const lease = registry.acquire(HASH, wish({ hashKey: `user-${n}` }));
     lease?.release("closed");
     return lease?.backend.address ?? "none";
   });
@@ -203,7 +203,7 @@ describe("ConsistentHash", () => {
   test("one busy key fills no backend beyond 1.25 times the mean, and is spread when it must be", () => {
     const registry = registryOf(10);
     for (let n = 1; n <= 1_000; n++) {
-      registry.acquire(HASH, NONE, "everyone");
+      registry.acquire(HASH, wish({ hashKey: "everyone" }));
       expect(extremes(leasesIn(registry))[0]).toBeLessThanOrEqual(Math.ceil((1.25 * n) / 10));
     }
   });
@@ -211,15 +211,15 @@ describe("ConsistentHash", () => {
   test("what was sent elsewhere for the load comes home once there is room", () => {
     const registry = registryOf(4);
     const [home] = homes(registry, 1);
-    const full = take(100, () => registry.acquire(HASH, NONE, "user-0"));
-    expect(registry.acquire(HASH, NONE, "user-0")?.backend.address).not.toBe(home);
+    const full = take(100, () => registry.acquire(HASH, wish({ hashKey: "user-0" })));
+    expect(registry.acquire(HASH, wish({ hashKey: "user-0" }))?.backend.address).not.toBe(home);
     for (const lease of full) if (lease.backend.address === home) lease.release("closed");
-    expect(registry.acquire(HASH, NONE, "user-0")?.backend.address).toBe(home);
+    expect(registry.acquire(HASH, wish({ hashKey: "user-0" }))?.backend.address).toBe(home);
   });
 
   test("a request with nothing to hash on goes where the fewest are", () => {
     const registry = registryOf(10);
-    take(100, () => registry.acquire(HASH, NONE));
+    take(100, () => registry.acquire(HASH, WISH));
     expect(extremes(leasesIn(registry))).toEqual([10, 10]);
   });
 
@@ -255,7 +255,7 @@ describe("each algorithm", () => {
   test.for([LEAST, RANDOM, TURNS, HASH])("chooses none that is cordoned: $policy.balancing.algorithm", (rule) => {
     const registry = registryOf(3);
     registry.cordon(`${addressOf(1)}:80`);
-    const chosen = take(60, (n) => registry.acquire(rule, NONE, `key-${n}`)).map(({ backend }) => backend.address);
+    const chosen = take(60, (n) => registry.acquire(rule, wish({ hashKey: `key-${n}` }))).map(({ backend }) => backend.address);
     expect(new Set(chosen)).toEqual(new Set([addressOf(0), addressOf(2)]));
   });
 });

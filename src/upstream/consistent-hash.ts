@@ -1,10 +1,12 @@
 import type { AcceptingBackends } from "./accepting-backends.ts";
-import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { Asked, BackendChoice } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
 import { HashRing } from "./hash-ring.ts";
 
 /** What a backend may carry, in means of all that accept. */
 const LOAD_FACTOR = 1.25;
+/** Points of the ring looked at for one request. So few of them suit only where most backends are out. */
+const MOST_STEPS = 1024;
 
 /**
  * The same key, the same backend: the first on the ring from the key's place on that would carry at most 1.25 times the
@@ -17,15 +19,15 @@ export class ConsistentHash implements BackendChoice {
   readonly #ring = new HashRing();
   #list: readonly BackendState[] = [];
 
-  /** `otherwise` chooses for requests that have nothing to hash on, and when all that might take more were tried. */
+  /** `otherwise` chooses for requests that have nothing to hash on, and when none of those that may take more suits. */
   constructor(accepting: AcceptingBackends, otherwise: BackendChoice) {
     this.#accepting = accepting;
     this.#otherwise = otherwise;
   }
 
-  pick(wish: Wish): BackendState | undefined {
-    const { hashKey, tried } = wish;
-    if (hashKey === undefined) return this.#otherwise.pick(wish);
+  pick(asked: Asked): BackendState | undefined {
+    const { hashKey } = asked;
+    if (hashKey === undefined) return this.#otherwise.pick(asked);
     const { list, leases } = this.#accepting;
     // Only upstreams that are hashed have a ring, and only changes that a request meets change it.
     if (list !== this.#list) {
@@ -34,11 +36,11 @@ export class ConsistentHash implements BackendChoice {
     }
     const most = Math.ceil((LOAD_FACTOR * (leases + 1)) / list.length);
     const start = this.#ring.placeOf(hashKey);
-    // At most four of five can be full, wherever they stand: a few steps nearly always.
-    for (let step = 0; step < this.#ring.size; step++) {
+    // At most four of five can be at the bound, wherever they stand: a few steps nearly always.
+    for (let step = 0; step < Math.min(this.#ring.size, MOST_STEPS); step++) {
       const backend = this.#ring.ownerAt(start + step);
-      if (backend !== undefined && backend.leases < most && !tried.has(backend.backend.id)) return backend;
+      if (backend !== undefined && backend.leases < most && asked.suits(backend)) return backend;
     }
-    return this.#otherwise.pick(wish);
+    return this.#otherwise.pick(asked);
   }
 }

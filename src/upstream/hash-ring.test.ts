@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BackendState } from "./backend-state.ts";
-import { hash32 } from "./hash.ts";
+import { hash32 } from "../routing/index.ts";
 import { HashRing } from "./hash-ring.ts";
 import { addressOf, CHAT, endpoint } from "./upstream.fixture.ts";
 

@@ -1,5 +1,5 @@
 import type { BackendState } from "./backend-state.ts";
-import { hash32, mix32 } from "./hash.ts";
+import { hash32, mix32 } from "../routing/index.ts";
 
 /** Points of each backend on the ring: a share differs from the mean by about 1/sqrt(128) = 9 %. */
 const POINTS = 128;

@@ -4,6 +4,9 @@
  * Imports routing (types). Outlives every table; does no I/O, never closes a tunnel.
  */
 export { backendId } from "./backend-state.ts";
-export { UpstreamRegistry } from "./registry.ts";
+export type { AffinityKeys } from "./affinity-book.ts";
+export { EARLY_MS } from "./ejections.ts";
+export type { ProbeVerdicts } from "./probe-verdicts.ts";
+export { UpstreamRegistry, type UpstreamRegistryOptions } from "./registry.ts";
 export type { Departure, Standing } from "./standing.ts";
 export type * from "./types.ts";

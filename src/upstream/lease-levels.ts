@@ -1,4 +1,18 @@
-import type { BackendState, Level } from "./backend-state.ts";
+import type { BackendState } from "./backend-state.ts";
+
+/** Backends that carry the same number of leases, in the chain of all such levels. */
+export interface Level {
+  leases: number;
+  readonly members: BackendState[];
+  lower: Level | undefined;
+  higher: Level | undefined;
+}
+
+/** Where a member stands. */
+interface Place {
+  level: Level;
+  index: number;
+}
 
 /**
  * Backends ranked by how many leases they carry: a chain of levels, each with all that carry the same number. A lease
@@ -6,7 +20,7 @@ import type { BackendState, Level } from "./backend-state.ts";
  */
 export class LeaseLevels {
   #lowest: Level | undefined = undefined;
-  #members: readonly BackendState[] = [];
+  readonly #places = new Map<BackendState, Place>();
   #leases = 0;
 
   /** The fewest leases, with all that carry so few; `higher` leads on. Undefined = no members. */
@@ -19,41 +33,44 @@ export class LeaseLevels {
     return this.#leases;
   }
 
+  has(backend: BackendState): boolean {
+    return this.#places.has(backend);
+  }
+
   /** These are the members from now on, with the leases they carry. */
   replace(members: readonly BackendState[]): void {
-    for (const member of this.#members) member.place = undefined;
-    this.#members = members;
+    this.#places.clear();
     this.#lowest = undefined;
     this.#leases = 0;
     let top: Level | undefined;
     for (const member of members.toSorted((a, b) => a.leases - b.leases)) {
       if (top?.leases !== member.leases) top = this.#open(member.leases, top, undefined);
-      member.place = { level: top, index: top.members.push(member) - 1 };
+      this.#places.set(member, { level: top, index: top.members.push(member) - 1 });
       this.#leases += member.leases;
     }
   }
 
   /** The backend has one lease more than before. */
   raised(backend: BackendState): void {
-    const { place } = backend;
+    const place = this.#places.get(backend);
     if (place === undefined) return;
     this.#leases++;
     const { level } = place;
     const next = level.higher?.leases === level.leases + 1 ? level.higher : undefined;
     // Alone, and nobody to meet: the level goes with it.
     if (next === undefined && level.members.length === 1) level.leases++;
-    else this.#move(backend, next ?? this.#open(level.leases + 1, level, level.higher));
+    else this.#move(backend, place, next ?? this.#open(level.leases + 1, level, level.higher));
   }
 
   /** The backend has one lease less than before. */
   lowered(backend: BackendState): void {
-    const { place } = backend;
+    const place = this.#places.get(backend);
     if (place === undefined) return;
     this.#leases--;
     const { level } = place;
     const next = level.lower?.leases === level.leases - 1 ? level.lower : undefined;
     if (next === undefined && level.members.length === 1) level.leases--;
-    else this.#move(backend, next ?? this.#open(level.leases - 1, level.lower, level));
+    else this.#move(backend, place, next ?? this.#open(level.leases - 1, level.lower, level));
   }
 
   #open(leases: number, lower: Level | undefined, higher: Level | undefined): Level {
@@ -64,14 +81,13 @@ export class LeaseLevels {
     return level;
   }
 
-  #move(backend: BackendState, to: Level): void {
-    const { place } = backend;
-    if (place === undefined) return;
+  #move(backend: BackendState, place: Place, to: Level): void {
     const { level, index } = place;
     const last = level.members.pop();
     if (last !== undefined && last !== backend) {
       level.members[index] = last;
-      if (last.place !== undefined) last.place.index = index;
+      const moved = this.#places.get(last);
+      if (moved !== undefined) moved.index = index;
     }
     if (level.members.length === 0) this.#close(level);
     place.level = to;

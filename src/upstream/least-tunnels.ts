@@ -1,7 +1,7 @@
 import type { AcceptingBackends } from "./accepting-backends.ts";
-import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { Asked, BackendChoice } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
-import { untriedFrom } from "./untried.ts";
+import { suitableFrom } from "./suitable.ts";
 
 /** Who carries the fewest leases, of equals one at random. */
 export class LeastTunnels implements BackendChoice {
@@ -13,11 +13,11 @@ export class LeastTunnels implements BackendChoice {
     this.#random = random;
   }
 
-  pick({ tried }: Pick<Wish, "tried">): BackendState | undefined {
-    // Looks at no more levels, and in each at no more members, than were tried, and one.
+  pick(asked: Asked): BackendState | undefined {
+    // Looks at no more than at those that do not suit, and one.
     for (let level = this.#accepting.lowest; level !== undefined; level = level.higher) {
       const { members } = level;
-      const index = untriedFrom(members, Math.floor(this.#random() * members.length), tried);
+      const index = suitableFrom(members, Math.floor(this.#random() * members.length), asked);
       if (index !== -1) return members[index];
     }
     return undefined;

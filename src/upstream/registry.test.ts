@@ -62,9 +62,9 @@ describe("choosing", () => {
   test("a backend that was tried is passed over, and when all were tried there is none", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1"), endpoint("10.0.0.2")] });
     const tried = new Set([backendId(endpoint("10.0.0.1"))]);
-    expect(addresses(2, () => registry.acquire(rule([chat, 1]), tried))).toEqual(["10.0.0.2", "10.0.0.2"]);
+    expect(addresses(2, () => registry.acquire(rule([chat, 1]), wish({ tried })))).toEqual(["10.0.0.2", "10.0.0.2"]);
     tried.add(backendId(endpoint("10.0.0.2")));
-    expect(registry.acquire(rule([chat, 1]), tried)).toBeUndefined();
+    expect(registry.acquire(rule([chat, 1]), wish({ tried }))).toBeUndefined();
   });
 
   test("weights are kept exactly over each full round", () => {

@@ -1,19 +1,38 @@
-import type { Endpoint, UpstreamKey, WeightedUpstream } from "../routing/index.ts";
-import { BackendLease, BackendState, backendId } from "./backend-state.ts";
-import { Doubts } from "./doubts.ts";
+import type { Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
+import type { AffinityKeys } from "./affinity-book.ts";
+import type { HealthFacts } from "./asking.ts";
+import { BackendLease } from "./backend-lease.ts";
+import { BackendState, backendId } from "./backend-state.ts";
+import { Ejections } from "./ejections.ts";
+import { ProbeVerdicts } from "./probe-verdicts.ts";
+import { type Found, Search } from "./search.ts";
 import { departureOf, type ListFacts, listFacts, standingOf } from "./standing.ts";
 import type {
+  AffinityMark,
   Backend,
   BackendFacts,
-  BackendId,
+  BackendOut,
   BalancedRule,
   Balancer,
   DepartureListener,
   Lease,
+  Room,
   UpstreamStats,
+  Wish,
 } from "./types.ts";
 import { UpstreamState } from "./upstream-state.ts";
 import { WeightedTurns } from "./weighted-turn.ts";
+
+export interface UpstreamRegistryOptions {
+  /** 0 to below 1: for ties, for two choices, and for where round robin begins, so that replicas do not march in step. */
+  readonly random: () => number;
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+  /** The zone of this process, for endpoints that say for whom they are meant; not given = they are all alike. */
+  readonly zone?: string | undefined;
+  /** Asked for each request of a rule with affinity; undefined = nobody is bound. */
+  readonly affinityKeys?: () => AffinityKeys | undefined;
+}
 
 /**
  * The live backends of all upstreams, with their counts. Outlives every table: a backend that leaves takes no new
@@ -22,22 +41,32 @@ import { WeightedTurns } from "./weighted-turn.ts";
 export class UpstreamRegistry implements Balancer {
   readonly #upstreams = new Map<UpstreamKey, UpstreamState>();
   readonly #turns = new WeightedTurns();
-  readonly #random: () => number;
-  readonly #now: () => number;
-  readonly #doubts: Doubts;
+  readonly #options: UpstreamRegistryOptions;
+  readonly #health: HealthFacts;
   /** Targets that an order took out of the choice, whether or not one of them is here. */
   readonly #cordoned = new Set<string>();
   readonly #forgottenListeners: ((backend: Backend) => void)[] = [];
   readonly #departureListeners: DepartureListener[] = [];
+  readonly #listListeners: ((upstream: UpstreamKey) => void)[] = [];
+  readonly #roomListeners: ((upstream: UpstreamKey) => void)[] = [];
 
-  /**
-   * `random` gives numbers in [0, 1): for ties, for two choices, and for where round robin begins, so that replicas do
-   * not march in step. `now`: a monotonic clock in milliseconds.
-   */
-  constructor(options: { readonly random: () => number; readonly now: () => number }) {
-    this.#random = options.random;
-    this.#now = options.now;
-    this.#doubts = new Doubts(options.now);
+  constructor(options: UpstreamRegistryOptions) {
+    this.#options = options;
+    this.#health = { ejections: new Ejections(options.now), verdicts: new ProbeVerdicts() };
+  }
+
+  /** Where whoever probes backends says what was found. */
+  get verdicts(): Pick<ProbeVerdicts, "set"> {
+    return this.#health.verdicts;
+  }
+
+  /** `listener` hears each time that an upstream's endpoints were taken over. */
+  onList(listener: (upstream: UpstreamKey) => void): void {
+    this.#listListeners.push(listener);
+  }
+
+  onRoom(listener: (upstream: UpstreamKey) => void): void {
+    this.#roomListeners.push(listener);
   }
 
   /** `listener` hears of each backend that is neither listed nor leased any more. */
@@ -62,11 +91,13 @@ export class UpstreamRegistry implements Balancer {
     for (const endpoint of endpoints ?? []) this.#list(state, endpoint);
     const facts = listFacts(endpoints ?? []);
     const changed = [...state.backends.values()].filter((backend) => this.#judge(backend, facts));
+    state.hasBeenListed = true;
     state.reviewAccepting();
     // When all of them stand where they stand now: whoever hears of one may look at the others.
     for (const { backend, departure } of changed) this.#tellDeparture(backend, departure);
     for (const backend of state.backends.values()) this.#forgetIfDone(state, backend);
     this.#dropIfDone(state);
+    for (const listener of this.#listListeners) listener(key);
   }
 
   /** Takes the backends of that `address:port` out of the choice in every upstream, those to come included. */
@@ -87,24 +118,39 @@ export class UpstreamRegistry implements Balancer {
   }
 
   /**
-   * A lease on a backend of one of the rule's upstreams: the upstream by smooth weighted round robin, in it the backend
-   * as the rule's `balancing` says. The weight of an upstream without a backend to offer goes to the others. Backends whose
-   * last dial failed are passed over while there are others. Undefined when no backend that was not tried takes tunnels.
+   * A lease on a backend of one of the rule's upstreams: whom the request's cookie means, if the rule binds clients; else the
+   * upstream by smooth weighted round robin, in it the backend as the rule's `balancing` says. The weight of an upstream without
+   * a backend to offer goes to the others. Undefined when nobody who was not tried takes it.
    */
-  acquire(rule: BalancedRule, tried: ReadonlySet<BackendId>, hashKey?: string): Lease | undefined {
-    const avoided = this.#doubts.addTo(tried);
-    const lease = this.#acquire(rule, avoided, hashKey);
-    return lease === undefined && avoided !== tried ? this.#acquire(rule, tried, hashKey) : lease;
+  acquire(rule: BalancedRule, wish: Wish): Lease | undefined {
+    const { random, now, affinityKeys } = this.#options;
+    const { policy } = rule;
+    const keys = policy.affinity === undefined ? undefined : affinityKeys?.();
+    this.#noteLimit(rule);
+    const ground = { upstreams: this.#upstreams, turns: this.#turns, keys };
+    const found = new Search(ground, { rule, wish, health: this.#health, nowMs: now(), random }).find();
+    if (found === undefined) return undefined;
+    if (!this.#health.ejections.isEmpty) this.#health.ejections.chosen(found.backend.backend.id);
+    return new BackendLease(found.backend, found.state, { use: wish.use, policy, affinity: markOf(found, keys) });
   }
 
-  #acquire(rule: BalancedRule, tried: ReadonlySet<BackendId>, hashKey: string | undefined): Lease | undefined {
-    const candidates = rule.backends.filter((ref) => ref.weight > 0 && this.#hasUntried(ref, tried));
-    const upstream = this.#turns.next(rule, candidates);
-    const state = upstream === undefined ? undefined : this.#upstreams.get(upstream);
-    const backend = state?.choices.pick(rule.policy.balancing.algorithm, { tried, hashKey });
-    if (state === undefined || backend === undefined) return undefined;
-    this.#doubts.chosen(backend.backend.id);
-    return new BackendLease(backend, state);
+  roomFor(rule: BalancedRule): Room {
+    const hasBackends = rule.backends.some(
+      ({ upstream, weight }) => weight > 0 && (this.#upstreams.get(upstream)?.all.accepting.list.length ?? 0) > 0,
+    );
+    if (!hasBackends) return "none";
+    const wish: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: undefined };
+    const { random, now } = this.#options;
+    const ground = { upstreams: this.#upstreams, turns: this.#turns, keys: undefined };
+    const search = new Search(ground, { rule, wish, health: this.#health, nowMs: now(), random });
+    return search.canBeServed ? "room" : "full";
+  }
+
+  /** These rules are in no table any more. */
+  forgetRules(ids: readonly RuleId[]): void {
+    for (const { limits } of this.#upstreams.values()) {
+      if (limits.size > 0) for (const id of ids) limits.delete(id);
+    }
   }
 
   /** How many tunnels a backend carries now. */
@@ -114,8 +160,11 @@ export class UpstreamRegistry implements Balancer {
 
   /** Every backend that is listed or still carries something, at this moment. */
   *backends(): Iterable<BackendFacts> {
-    for (const { backends } of this.#upstreams.values()) {
-      for (const [id, backend] of backends) yield backend.factsWith({ isDoubted: this.#doubts.has(id) });
+    for (const state of this.#upstreams.values()) {
+      for (const { backend, standing, sinceMs, isCordoned, pending, tunnels, tunnelsToBe } of state.backends.values()) {
+        const isFull = tunnelsToBe >= state.limit;
+        yield { backend, standing, sinceMs, isCordoned, out: this.#outOf(backend), isFull, pending, tunnels };
+      }
     }
   }
 
@@ -130,16 +179,20 @@ export class UpstreamRegistry implements Balancer {
         pending += backend.pending;
         tunnels += backend.tunnels;
       }
-      yield { upstream: state.key, ready: state.accepting.list.length, draining, pending, tunnels };
+      yield { upstream: state.key, ready: state.all.accepting.list.length, draining, pending, tunnels };
     }
   }
 
   #add(key: UpstreamKey, endpoints: readonly Endpoint[] | null): UpstreamState | undefined {
     if (endpoints === null) return undefined;
     const state = new UpstreamState(key, {
-      random: this.#random,
-      doubts: this.#doubts,
+      random: this.#options.random,
+      ejections: this.#health.ejections,
+      zone: this.#options.zone,
       onIdle: (backend) => this.#forgetIfDone(state, backend),
+      onRoom: (upstream) => {
+        for (const listener of this.#roomListeners) listener(upstream);
+      },
     });
     this.#upstreams.set(key, state);
     return state;
@@ -149,8 +202,9 @@ export class UpstreamRegistry implements Balancer {
     const id = backendId(endpoint);
     let backend = state.backends.get(id);
     if (backend === undefined) {
-      backend = new BackendState(state.key, endpoint, this.#now());
+      backend = new BackendState(state.key, endpoint, this.#options.now());
       backend.isCordoned = this.#cordoned.has(backend.backend.target);
+      if (state.hasBeenListed) backend.readySinceMs = this.#options.now();
       state.backends.set(id, backend);
     }
     backend.endpoint = endpoint;
@@ -161,7 +215,8 @@ export class UpstreamRegistry implements Balancer {
     const standing = standingOf(backend.endpoint, backend.standing, facts);
     if (standing !== backend.standing) {
       backend.standing = standing;
-      backend.sinceMs = this.#now();
+      backend.sinceMs = this.#options.now();
+      if (standing === "serving") backend.readySinceMs = backend.sinceMs;
     }
     const departure = departureOf(standing, facts);
     if (departure === backend.departure) return false;
@@ -180,15 +235,25 @@ export class UpstreamRegistry implements Balancer {
     for (const listener of this.#departureListeners) listener(...said);
   }
 
-  #hasUntried(ref: WeightedUpstream, tried: ReadonlySet<BackendId>): boolean {
-    const list = this.#upstreams.get(ref.upstream)?.accepting.list ?? [];
-    // No further than to the first that was not.
-    return list.some((state) => !tried.has(state.backend.id));
+  #noteLimit({ id, backends, policy }: BalancedRule): void {
+    const { maxTunnelsPerBackend: limit } = policy.admission;
+    for (const { upstream } of backends) {
+      const limits = this.#upstreams.get(upstream)?.limits;
+      if (limits === undefined || (limits.get(id) ?? 0) === limit) continue;
+      if (limit === 0) limits.delete(id);
+      else limits.set(id, limit);
+    }
+  }
+
+  #outOf({ id }: Backend): BackendOut | undefined {
+    const ejection = this.#health.ejections.of(id);
+    if (ejection !== undefined) return { why: ejection.sign, untilMs: ejection.untilMs };
+    return this.#health.verdicts.isFailing(id) ? { why: "Probe", untilMs: undefined } : undefined;
   }
 
   #forgetIfDone(state: UpstreamState, backend: BackendState): void {
     if (backend.endpoint === undefined && backend.isIdle && state.backends.delete(backend.backend.id)) {
-      this.#doubts.dispel(backend.backend.id);
+      this.#health.ejections.forget(backend.backend.id);
       for (const listener of this.#forgottenListeners) listener(backend.backend);
     }
     this.#dropIfDone(state);
@@ -199,4 +264,9 @@ export class UpstreamRegistry implements Balancer {
       this.#upstreams.delete(state.key);
     }
   }
+}
+
+/** What the client is to be given; undefined = the rule binds nobody. */
+function markOf({ state, backend, isBound }: Found, keys: AffinityKeys | undefined): AffinityMark | undefined {
+  return keys === undefined ? undefined : { value: state.affinity.valueOf(backend, keys), isNews: !isBound };
 }

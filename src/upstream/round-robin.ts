@@ -1,7 +1,7 @@
 import type { AcceptingBackends } from "./accepting-backends.ts";
-import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { Asked, BackendChoice } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
-import { untriedFrom } from "./untried.ts";
+import { suitableFrom } from "./suitable.ts";
 
 /** One after the other, in the source's order, whatever they carry. The turn goes on over changes of the list. */
 export class RoundRobin implements BackendChoice {
@@ -16,10 +16,10 @@ export class RoundRobin implements BackendChoice {
     this.#random = random;
   }
 
-  pick({ tried }: Wish): BackendState | undefined {
+  pick(asked: Asked): BackendState | undefined {
     const { list } = this.#accepting;
     if (list !== this.#list) this.#follow(list);
-    const index = untriedFrom(list, this.#next, tried);
+    const index = suitableFrom(list, this.#next, asked);
     if (index !== -1) this.#next = index + 1;
     return list[index];
   }

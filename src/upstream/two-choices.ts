@@ -1,7 +1,7 @@
 import type { AcceptingBackends } from "./accepting-backends.ts";
-import type { BackendChoice, Wish } from "./backend-choice.ts";
+import type { Asked, BackendChoice } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
-import { untriedFrom } from "./untried.ts";
+import { suitableFrom } from "./suitable.ts";
 
 /** Of two different ones at random, who carries fewer leases ("the power of two choices"). */
 export class TwoChoices implements BackendChoice {
@@ -13,13 +13,13 @@ export class TwoChoices implements BackendChoice {
     this.#random = random;
   }
 
-  pick({ tried }: Wish): BackendState | undefined {
+  pick(asked: Asked): BackendState | undefined {
     const { list } = this.#accepting;
-    const index = untriedFrom(list, this.#below(list.length), tried);
+    const index = suitableFrom(list, this.#below(list.length), asked);
     const one = list[index];
     if (one === undefined || list.length === 1) return one;
-    // From one of the others on. All of them tried: it is the same one again.
-    const other = list[untriedFrom(list, index + 1 + this.#below(list.length - 1), tried)];
+    // From one of the others on. None of them suits: it is the same one again.
+    const other = list[suitableFrom(list, index + 1 + this.#below(list.length - 1), asked)];
     return other !== undefined && other.leases < one.leases ? other : one;
   }
 

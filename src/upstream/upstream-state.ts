@@ -1,58 +1,123 @@
-import type { UpstreamKey } from "../routing/index.ts";
+import type { HealthSign, RuleId, UpstreamKey } from "../routing/index.ts";
 import { AcceptingBackends } from "./accepting-backends.ts";
+import { AffinityBook } from "./affinity-book.ts";
 import { BackendChoices } from "./backend-choices.ts";
-import type { BackendState, LeaseKeeper } from "./backend-state.ts";
-import type { Doubts } from "./doubts.ts";
-import type { BackendId } from "./types.ts";
+import type { FailedOutcome, LeaseKeeper } from "./backend-lease.ts";
+import type { BackendState } from "./backend-state.ts";
+import type { Ejections } from "./ejections.ts";
+import type { BackendId, BalancedRule } from "./types.ts";
 
 export interface UpstreamSurroundings {
   /** 0 to below 1. */
   readonly random: () => number;
   /** Of all upstreams: a backend is the same in each of them. */
-  readonly doubts: Doubts;
+  readonly ejections: Ejections;
+  /** Where this process runs; undefined = nobody says. */
+  readonly zone: string | undefined;
+  /** A release left a backend without any lease. */
   readonly onIdle: (backend: BackendState) => void;
+  /** Somebody may take more than a moment ago. */
+  readonly onRoom: (upstream: UpstreamKey) => void;
 }
+
+/** Backends that accept, with the ways to choose among them. */
+export interface Selection {
+  readonly accepting: AcceptingBackends;
+  readonly choices: BackendChoices;
+}
+
+const SIGN_OF: Readonly<Record<FailedOutcome, HealthSign>> = {
+  dialFailed: "DialFailure",
+  badAnswer: "BadAnswer",
+  endedEarly: "EarlyEnd",
+};
 
 /** What is known of one upstream; outlives the rules that name it while something holds a lease. */
 export class UpstreamState implements LeaseKeeper {
   readonly key: UpstreamKey;
   /** Listed ones and those that leases still hold. */
   readonly backends = new Map<BackendId, BackendState>();
-  /** Those that take new tunnels, in the source's order. */
-  readonly accepting = new AcceptingBackends();
-  readonly choices: BackendChoices;
+  /** All that take new tunnels, in the source's order. */
+  readonly all: Selection;
+  /** Those of them that are meant for our zone, where the source says for whom each is meant. */
+  readonly near: Selection;
+  readonly affinity: AffinityBook;
   /** No rule names it any more. */
   isForsaken = false;
-  readonly #doubts: Doubts;
-  readonly #onIdle: (backend: BackendState) => void;
+  /** The list before this one said something: who is new in it is fresh. */
+  hasBeenListed = false;
+  /** When the oldest of those that accept became ready. */
+  oldestReadyMs = Number.NEGATIVE_INFINITY;
+  /** What rules that lead here set as `maxTunnelsPerBackend`, as far as they were asked for. */
+  readonly limits = new Map<RuleId, number>();
+  readonly #around: UpstreamSurroundings;
 
-  /** `onIdle` is called when a release leaves a backend without any lease. */
-  constructor(key: UpstreamKey, { random, doubts, onIdle }: UpstreamSurroundings) {
+  constructor(key: UpstreamKey, around: UpstreamSurroundings) {
     this.key = key;
-    this.choices = new BackendChoices(this.accepting, random);
-    this.#doubts = doubts;
-    this.#onIdle = onIdle;
+    this.#around = around;
+    this.all = selection(around.random);
+    this.near = selection(around.random);
+    this.affinity = new AffinityBook(key);
   }
 
   /** To be called when a backend came, or may have begun or ceased to accept. */
   reviewAccepting(): void {
-    this.accepting.replace([...this.backends.values()].filter((backend) => backend.isAccepting));
+    const known = [...this.backends.values()];
+    const ready = known.filter((backend) => backend.isAccepting);
+    // When all are going, those that still serve are better than none (as kube-proxy has it, KEP-1669).
+    const accepting = ready.length > 0 ? ready : known.filter((backend) => backend.isLastResort);
+    this.all.accepting.replace(accepting);
+    const { zone, onRoom } = this.#around;
+    this.near.accepting.replace(zone === undefined ? [] : accepting.filter((backend) => isNear(backend, zone)));
+    this.oldestReadyMs = accepting.reduce((least, { readySinceMs }) => Math.min(least, readySinceMs), Infinity);
+    if (accepting.length > 0) onRoom(this.key);
   }
 
   raised(backend: BackendState): void {
-    this.accepting.raised(backend);
-  }
-
-  answered({ backend }: BackendState): void {
-    this.#doubts.dispel(backend.id);
-  }
-
-  failed({ backend }: BackendState): void {
-    this.#doubts.failed(backend.id);
+    this.all.accepting.raised(backend);
+    this.near.accepting.raised(backend);
   }
 
   lowered(backend: BackendState): void {
-    this.accepting.lowered(backend);
-    if (backend.isIdle) this.#onIdle(backend);
+    this.all.accepting.lowered(backend);
+    this.near.accepting.lowered(backend);
+    if (backend.isIdle) this.#around.onIdle(backend);
+    this.#around.onRoom(this.key);
   }
+
+  answered({ backend }: BackendState): void {
+    if (!this.#around.ejections.isEmpty) this.#around.ejections.answered(backend.id);
+  }
+
+  failed({ backend }: BackendState, outcome: FailedOutcome, policy: BalancedRule["policy"]): void {
+    const { passive } = policy.health;
+    const mayEject = (): boolean => this.#mayEjectOneMore(passive.maxEjectedPercent);
+    this.#around.ejections.failed(backend.id, { sign: SIGN_OF[outcome], policy: passive, mayEject });
+  }
+
+  /** The least that any rule allows one of its backends to carry; infinity = no rule says anything. */
+  get limit(): number {
+    return Math.min(...this.limits.values());
+  }
+
+  #mayEjectOneMore(percent: number): boolean {
+    const { ejections } = this.#around;
+    let ejected = 0;
+    for (const id of ejections.ids()) {
+      const ejection = ejections.of(id);
+      if (ejection === undefined || ejection.sign === "DialFailure") continue;
+      if (this.backends.get(id)?.isAccepting === true) ejected++;
+    }
+    return (ejected + 1) * 100 <= percent * this.all.accepting.list.length;
+  }
+}
+
+function selection(random: () => number): Selection {
+  const accepting = new AcceptingBackends();
+  return { accepting, choices: new BackendChoices(accepting, random) };
+}
+
+/** The list is whole (graph/): either every endpoint that is ready says for whom it is meant, or none does. */
+function isNear({ endpoint }: BackendState, zone: string): boolean {
+  return endpoint?.zones?.includes(zone) === true;
 }

@@ -1,13 +1,21 @@
 import type { Balancing, Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
 import { backendId } from "./backend-state.ts";
 import { UpstreamRegistry } from "./registry.ts";
-import type { BackendId, BalancedRule } from "./types.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
+import type { BackendId, BalancedRule, Wish } from "./types.ts";
 
 export const CHAT = "apps/chat:80" as UpstreamKey;
 export const NONE: ReadonlySet<BackendId> = new Set();
+/** Of a handshake that comes first, and has nothing to be told by. */
+export const WISH = wish({});
 
 export function endpoint(address: string, change: Partial<Endpoint> = {}): Endpoint {
   return { address, port: 80, podUid: undefined, ready: true, serving: true, terminating: false, ...change };
+}
+
+/** Of a handshake. */
+export function wish(change: Partial<Wish>): Wish {
+  return { use: "tunnel", tried: NONE, hashKey: undefined, affinity: undefined, ...change };
 }
 
 /** `10.0.0.0`, `10.0.0.1` ... */
@@ -29,11 +37,12 @@ export const HASHED: Balancing = { algorithm: "ConsistentHash", hashOn: { type: 
 export function ruleOf(
   balancing: Balancing | "LeastTunnels" | "RoundRobin" | "Random",
   weights: Readonly<Record<string, number>> = { [CHAT]: 1 },
+  policy: Partial<BalancedRule["policy"]> = {},
 ): BalancedRule {
   return {
     id: "apps/r/0" as RuleId,
     backends: Object.entries(weights).map(([upstream, weight]) => ({ upstream: upstream as UpstreamKey, weight })),
-    policy: { balancing: typeof balancing === "string" ? { algorithm: balancing } : balancing },
+    policy: { ...QUIET_POLICY, balancing: typeof balancing === "string" ? { algorithm: balancing } : balancing, ...policy },
   };
 }
 

@@ -96,7 +96,7 @@ test("10,000 tunnels of clients that fail and come again split as the weights sa
     for (const count of [50, 2_000]) {
       const got = weights.map(() => 0);
       for (let n = 0; n < count; n++) {
-        const lease = registry.acquire(rule, NONE)!;
+        const lease = registry.acquire(rule, WISH)!;
         got[KEYS.indexOf(lease.backend.upstream)]!++;
         if (random() < 0.3) {
           // It goes wrong, through no fault of the backend: another one of whichever upstream has its turn.

@@ -26,7 +26,7 @@ class World {
   }
 
   acquire(tried = NONE): Lease | undefined {
-    return this.registry.acquire(this.rule, tried);
+    return this.registry.acquire(this.rule, wish({ tried }));
   }
 
   /** Which one a handshake goes to that succeeds, if it is not the dead one, and ends at once. */
@@ -134,9 +134,9 @@ test("an upstream whose backends are all doubted leaves its share to the others"
   const canary = "apps/canary:80" as UpstreamKey;
   world.registry.setEndpoints(canary, [endpoint("10.0.1.1")]);
   const rule = { ...world.rule, backends: [...world.rule.backends, { upstream: canary, weight: 1 }] };
-  const leases = Array.from({ length: 4 }, () => world.registry.acquire(rule, NONE));
+  const leases = Array.from({ length: 4 }, () => world.registry.acquire(rule, WISH));
   for (const lease of leases) if (lease?.backend.address === DEAD) lease.release("dialFailed");
-  const next = Array.from({ length: 6 }, () => world.registry.acquire(rule, NONE)?.backend.address);
+  const next = Array.from({ length: 6 }, () => world.registry.acquire(rule, WISH)?.backend.address);
   expect(new Set(next)).toEqual(new Set(["10.0.1.1"]));
 });
 
