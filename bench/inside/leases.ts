@@ -62,7 +62,11 @@ function balancing(how: Balancing, backends: number): Work {
   const registry = new UpstreamRegistry({ random, now: () => 0 });
   registry.setEndpoints(CHAT, endpoints(backends, 1));
   const backendRefs = [{ upstream: CHAT, weight: 1 }];
-  const rule: BalancedRule = { id: ruleId("apps/chat", "main"), backends: backendRefs, policy: { ...QUIET_POLICY, balancing: how } };
+  const rule: BalancedRule = {
+    id: ruleId("apps/chat", "main"),
+    backends: backendRefs,
+    policy: { ...QUIET_POLICY, balancing: how },
+  };
   for (let n = 0; n < 16 * backends; n++) registry.acquire(rule, WISHES[n % LEASES] ?? WISH)?.opened();
   const kept = Array.from({ length: 512 }, (_, n) => registry.acquire(rule, WISHES[n] ?? WISH));
   return {

@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { type CompiledEntry, type Endpoint, type RuleId, TableHolder, type UpstreamKey } from "../routing/index.ts";
 import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
+import { WISH } from "../upstream/upstream.fixture.ts";
 import { DataPlaneReceiver, serveDataPlane } from "./data-plane-receiver.ts";
 import type { CensusChange } from "./rule-census.ts";
 import { tableParts } from "./table-parts.ts";

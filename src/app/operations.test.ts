@@ -16,6 +16,7 @@ import {
 } from "../routing/index.ts";
 import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { UpstreamRegistry } from "../upstream/index.ts";
+import { WISH } from "../upstream/upstream.fixture.ts";
 import { ThreadOperations } from "./operations.ts";
 
 const CHAT = "apps/chat:80" as UpstreamKey;

@@ -94,10 +94,12 @@ export class DrainModel {
       (this.#rules.get(id)?.backends ?? []).flatMap((ref) => (ref.weight > 0 ? ref.upstream : [])),
     );
     const held = new Set([...this.orders.values()].map((order) => order.id));
-    const offered = [...this.#pods].filter(([, { upstream, target, listed }]) => {
-      const isServing = listed?.ready === true && !listed.terminating;
-      return isServing && shares.has(upstream) && !held.has(`backend/${target}`);
-    });
+    const taking = [...this.#pods].filter(
+      ([, { upstream, target }]) => shares.has(upstream) && !held.has(`backend/${target}`),
+    );
+    const serving = taking.filter(([, { listed }]) => listed?.ready === true && !listed.terminating);
+    // Those that go and still serve are better than none.
+    const offered = serving.length > 0 ? serving : taking.filter(([, { listed }]) => listed?.terminating === true);
     if (backend === undefined) return check(offered.length === 0, "no backend is offered though one is there");
     const key = `${backend.upstream} ${backend.id}`;
     check(

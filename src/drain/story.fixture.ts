@@ -1,6 +1,7 @@
 import type { DrainPolicy, Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
 import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
 import { type Backend, type BackendId, type Lease, UpstreamRegistry } from "../upstream/index.ts";
+import { wish } from "../upstream/upstream.fixture.ts";
 import { CHAT, DrainWorld, RULE, type TunnelShape, type WorldTunnel } from "./drain.fixture.ts";
 import { type FollowedRule, OrderedDrains, RuleDrains } from "./index.ts";
 

@@ -46,9 +46,26 @@ const EDITS: Readonly<{ [Field in keyof RulePolicy]: RulePolicy[Field] }> = {
   onLimit: "Pause",
   drain: { ...before.policy.drain, onBackendRemoval: "Close" },
   balancing: { algorithm: "Random" },
+  slowStartMs: 1,
+  affinity: { cookieName: "c", ttlMs: 0, path: "/", sameSite: "Lax", isSecure: false },
+  health: { ...before.policy.health, panicPercent: 1 },
+  retry: { on: [], attempts: 0, budgetPercent: 0 },
+  admission: { ...before.policy.admission, maxTunnels: 1 },
 };
 /** What is over when the tunnel begins, and what drains read of the rule themselves. */
-const NOT_FOR_THE_RELAY = new Set(["plainHTTP", "handshakeMs", "responseHeadersMs", "requestMs", "balancing", "drain"]);
+const NOT_FOR_THE_RELAY = new Set([
+  "plainHTTP",
+  "handshakeMs",
+  "responseHeadersMs",
+  "requestMs",
+  "balancing",
+  "slowStartMs",
+  "affinity",
+  "health",
+  "retry",
+  "admission",
+  "drain",
+]);
 const edits = Object.entries(EDITS).map(([field, value]) => ({ field, value }));
 
 test.for(edits.filter(({ field }) => !NOT_FOR_THE_RELAY.has(field)))(

@@ -73,7 +73,9 @@ export class Asking implements Asked {
     const sign = passive.signs.length === 0 ? undefined : health.ejections.of(backend.id, nowMs)?.sign;
     if (sign === "DialFailure") return false;
     if (this.trust === "dialable") return true;
-    return sign === undefined && (active === undefined || health.verdicts.failing(active.key)?.has(backend.id) !== true);
+    return (
+      sign === undefined && (active === undefined || health.verdicts.failing(active.key)?.has(backend.id) !== true)
+    );
   }
 
   #trust(): Trust {

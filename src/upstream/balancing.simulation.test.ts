@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Backend, BackendId, Lease } from "./index.ts";
-import { addressOf, CHAT, endpoint, HASHED, idOf, registryOf, ruleOf, seeded } from "./upstream.fixture.ts";
+import { CHAT, HASHED, addressOf, endpoint, idOf, registryOf, ruleOf, seeded, wish } from "./upstream.fixture.ts";
 
 const PODS = 8;
 const RULES = [ruleOf("LeastTunnels"), ruleOf("RoundRobin"), ruleOf("Random"), ruleOf(HASHED)];
@@ -130,7 +130,9 @@ class Simulation {
   }
 
   get #accepting(): readonly number[] {
-    return this.#states.flatMap((state, n) => (state === "ready" && !this.#cordoned.has(n) ? [n] : []));
+    const all = [...this.#states.entries()].filter(([n]) => !this.#cordoned.has(n));
+    const ready = all.filter(([, state]) => state === "ready");
+    return (ready.length > 0 ? ready : all.filter(([, state]) => state === "terminating")).map(([n]) => n);
   }
 
   #leasesOn(address: string): number {
@@ -175,7 +177,7 @@ test.for([
       live.pop();
       gone?.release("closed");
     }
-    const lease = registry.acquire(RULES[index]!, new Set(), `key-${Math.floor(random() * 10_000)}`)!;
+    const lease = registry.acquire(RULES[index]!, wish({ hashKey: `key-${Math.floor(random() * 10_000)}` }))!;
     lease.opened();
     live.push(lease);
   }

@@ -2,17 +2,18 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Lease } from "./index.ts";
 import {
-  addressOf,
   CHAT,
+  HASHED,
+  WISH,
+  addressOf,
   endpoint,
   endpoints,
-  HASHED,
   idOf,
   leasesIn,
-  NONE,
   registryOf,
   ruleOf,
   seeded,
+  wish,
 } from "./upstream.fixture.ts";
 
 const LEAST = ruleOf("LeastTunnels");
@@ -125,7 +126,7 @@ describe("RoundRobin", () => {
 
   test("what backends carry changes no turn", () => {
     const registry = registryOf(3, () => 0);
-    take(50, () => registry.acquire(LEAST, new Set([idOf(1), idOf(2)])));
+    take(50, () => registry.acquire(LEAST, wish({ tried: new Set([idOf(1), idOf(2)]) })));
     expect(turns(registry, 3)).toEqual([0, 1, 2].map(addressOf));
   });
 });
@@ -227,7 +228,7 @@ describe("ConsistentHash", () => {
     const registry = registryOf(10);
     const before = homes(registry, 500);
     const second = before.map((_, n) => {
-      const lease = registry.acquire(HASH, new Set([idOf(0)]), `user-${n}`);
+      const lease = registry.acquire(HASH, wish({ tried: new Set([idOf(0)]), hashKey: `user-${n}` }));
       lease?.release("closed");
       return lease?.backend.address;
     });
@@ -245,7 +246,7 @@ describe("each algorithm", () => {
       fc.property(any, fc.integer({ min: 0, max: 9 }), fc.array(fc.nat(8)), fc.nat(), (rule, backends, tried, seed) => {
         const registry = registryOf(backends, seeded(seed));
         const ids = new Set(tried.map(idOf));
-        const lease = registry.acquire(rule, ids, `key-${seed}`);
+        const lease = registry.acquire(rule, wish({ tried: ids, hashKey: `key-${seed}` }));
         const left = Array.from({ length: backends }, (_, n) => idOf(n)).filter((id) => !ids.has(id));
         expect(left.length === 0 ? lease === undefined : left.includes(lease!.backend.id)).toBe(true);
       }),
@@ -255,7 +256,9 @@ describe("each algorithm", () => {
   test.for([LEAST, RANDOM, TURNS, HASH])("chooses none that is cordoned: $policy.balancing.algorithm", (rule) => {
     const registry = registryOf(3);
     registry.cordon(`${addressOf(1)}:80`);
-    const chosen = take(60, (n) => registry.acquire(rule, wish({ hashKey: `key-${n}` }))).map(({ backend }) => backend.address);
+    const chosen = take(60, (n) => registry.acquire(rule, wish({ hashKey: `key-${n}` }))).map(
+      ({ backend }) => backend.address,
+    );
     expect(new Set(chosen)).toEqual(new Set([addressOf(0), addressOf(2)]));
   });
 });

@@ -1,15 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
+import type { RuleId, UpstreamKey } from "../routing/index.ts";
 import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
-import { type BackendId, backendId, type Lease, UpstreamRegistry } from "./index.ts";
+import { backendId, type Lease, UpstreamRegistry } from "./index.ts";
+import { CHAT, endpoint, NONE, WISH, wish } from "./upstream.fixture.ts";
 
-const CHAT = "apps/chat:80" as UpstreamKey;
-const NONE: ReadonlySet<BackendId> = new Set();
 const DEAD = "10.0.0.1";
-
-function endpoint(address: string): Endpoint {
-  return { address, port: 80, podUid: undefined, ready: true, serving: true, terminating: false };
-}
 
 class World {
   nowMs = 0;
@@ -22,7 +17,10 @@ class World {
       backends: [{ upstream: CHAT, weight: 1 }],
       policy: { ...QUIET_POLICY, balancing: { algorithm } },
     };
-    this.registry.setEndpoints(CHAT, addresses.map(endpoint));
+    this.registry.setEndpoints(
+      CHAT,
+      addresses.map((address) => endpoint(address)),
+    );
   }
 
   acquire(tried = NONE): Lease | undefined {
@@ -57,15 +55,15 @@ describe.for(["LeastTunnels", "RoundRobin", "Random"] as const)("with %s", (algo
   });
 });
 
-test("whoever looks sees who is doubted, as long as it is", () => {
+test("whoever looks sees who is ejected, as long as it is", () => {
   const world = new World();
-  const doubted = (): readonly string[] =>
-    [...world.registry.backends()].flatMap(({ backend, isDoubted }) => (isDoubted ? [backend.address] : []));
-  expect(doubted()).toEqual([]);
+  const ejected = (): readonly string[] =>
+    [...world.registry.backends()].flatMap(({ backend, out }) => (out === undefined ? [] : [backend.address]));
+  expect(ejected()).toEqual([]);
   while (world.visit() !== DEAD);
-  expect(doubted()).toEqual([DEAD]);
+  expect(ejected()).toEqual([DEAD]);
   world.nowMs += 1_000;
-  expect(doubted()).toEqual([]);
+  expect(ejected()).toEqual([]);
 });
 
 test("while one request tries it again, the others go on passing it over", () => {
@@ -80,7 +78,7 @@ test.for([
   { name: "a tunnel that opens", answer: (lease: Lease | undefined) => lease?.opened() },
   { name: "a plain request that was answered", answer: (lease: Lease | undefined) => lease?.release("closed") },
   { name: "a handshake that it refuses", answer: (lease: Lease | undefined) => lease?.release("refused") },
-])("$name dispels the doubt", ({ answer }) => {
+])("$name ends the ejection", ({ answer }) => {
   const world = new World();
   while (world.visit() !== DEAD);
   world.nowMs += 1_000;
@@ -118,7 +116,7 @@ test("a trial that came to no end says nothing", () => {
   expect(world.visits(10)).not.toContain(DEAD);
 });
 
-test("where all are doubted, they are chosen as if none were", () => {
+test("where all are ejected, they are chosen as if none were", () => {
   const world = new World("RoundRobin", [DEAD]);
   expect(world.visits(3)).toEqual([DEAD, DEAD, DEAD]);
 });
@@ -129,7 +127,7 @@ test("of those that are left over, one that this request tried itself is not cho
   expect(world.acquire(new Set([backendId(endpoint(DEAD))]))).toBeUndefined();
 });
 
-test("an upstream whose backends are all doubted leaves its share to the others", () => {
+test("an upstream whose backends are all ejected leaves its share to the others", () => {
   const world = new World("RoundRobin", [DEAD]);
   const canary = "apps/canary:80" as UpstreamKey;
   world.registry.setEndpoints(canary, [endpoint("10.0.1.1")]);
@@ -140,11 +138,11 @@ test("an upstream whose backends are all doubted leaves its share to the others"
   expect(new Set(next)).toEqual(new Set(["10.0.1.1"]));
 });
 
-test("one that is gone and comes again is not doubted any more", () => {
+test("one that is gone and comes again is not ejected any more", () => {
   const world = new World();
   while (world.visit() !== DEAD);
   world.registry.setEndpoints(CHAT, [endpoint("10.0.0.2")]);
-  world.registry.setEndpoints(CHAT, [DEAD, "10.0.0.2"].map(endpoint));
+  world.registry.setEndpoints(CHAT, [endpoint(DEAD), endpoint("10.0.0.2")]);
   const next = Array.from({ length: 10 }, () => world.acquire()?.backend.address);
   expect(next.filter((address) => address === DEAD)).toHaveLength(5);
 });

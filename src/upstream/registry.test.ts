@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
-import { type Backend, type BackendId, backendId, type Lease, UpstreamRegistry } from "./index.ts";
+import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
+import { type Backend, backendId, type Lease, UpstreamRegistry } from "./index.ts";
+import { WISH, wish } from "./upstream.fixture.ts";
 
 const chat = "apps/chat:80" as UpstreamKey;
 const canary = "apps/canary:80" as UpstreamKey;
-const none: ReadonlySet<BackendId> = new Set();
 
 function endpoint(address: string, change: Partial<Endpoint> = {}): Endpoint {
   return { address, port: 80, podUid: undefined, ready: true, serving: true, terminating: false, ...change };
@@ -15,7 +16,7 @@ function rule(...backends: readonly (readonly [UpstreamKey, number])[]) {
   return {
     id: "apps/r/0" as RuleId,
     backends: backends.map(([upstream, weight]) => ({ upstream, weight })),
-    policy: { balancing: { algorithm: "RoundRobin" as const } },
+    policy: QUIET_POLICY,
   };
 }
 
@@ -41,7 +42,7 @@ function statsOf(registry: UpstreamRegistry, key: UpstreamKey) {
 describe("choosing", () => {
   test("ready backends take turns", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3")] });
-    expect(addresses(6, () => registry.acquire(rule([chat, 1]), none))).toEqual([
+    expect(addresses(6, () => registry.acquire(rule([chat, 1]), WISH))).toEqual([
       "10.0.0.1",
       "10.0.0.2",
       "10.0.0.3",
@@ -56,7 +57,7 @@ describe("choosing", () => {
     { name: "a terminating endpoint takes no lease though it serves", change: { terminating: true } },
   ])("$name", ({ change }) => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1", change), endpoint("10.0.0.2")] });
-    expect(addresses(3, () => registry.acquire(rule([chat, 1]), none))).toEqual(["10.0.0.2", "10.0.0.2", "10.0.0.2"]);
+    expect(addresses(3, () => registry.acquire(rule([chat, 1]), WISH))).toEqual(["10.0.0.2", "10.0.0.2", "10.0.0.2"]);
   });
 
   test("a backend that was tried is passed over, and when all were tried there is none", () => {
@@ -69,7 +70,7 @@ describe("choosing", () => {
 
   test("weights are kept exactly over each full round", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")], [canary]: [endpoint("10.0.0.9")] });
-    const got = addresses(20, () => registry.acquire(rule([chat, 9], [canary, 1]), none));
+    const got = addresses(20, () => registry.acquire(rule([chat, 9], [canary, 1]), WISH));
     expect(got.filter((address) => address === "10.0.0.9")).toHaveLength(2);
     expect(got.slice(0, 10).filter((address) => address === "10.0.0.9")).toHaveLength(1);
   });
@@ -83,14 +84,14 @@ describe("choosing", () => {
     },
   ])("$name", ({ lists }) => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")], ...lists });
-    expect(new Set(addresses(10, () => registry.acquire(rule([chat, 1], [canary, 9]), none)))).toEqual(
+    expect(new Set(addresses(10, () => registry.acquire(rule([chat, 1], [canary, 9]), WISH)))).toEqual(
       new Set(["10.0.0.1"]),
     );
   });
 
   test("weight 0 gets nothing, even when it is alone", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-    expect(registry.acquire(rule([chat, 0]), none)).toBeUndefined();
+    expect(registry.acquire(rule([chat, 0]), WISH)).toBeUndefined();
   });
 
   test("shares follow the weights for any weights", () => {
@@ -102,7 +103,7 @@ describe("choosing", () => {
         );
         const refs = keys.map((key, index) => [key, weights[index]!] as const);
         const total = weights.reduce((sum, weight) => sum + weight, 0);
-        const got = addresses(total, () => registry.acquire(rule(...refs), none));
+        const got = addresses(total, () => registry.acquire(rule(...refs), WISH));
         return weights.every(
           (weight, index) => got.filter((address) => address === `10.0.0.${index}`).length === weight,
         );
@@ -114,11 +115,11 @@ describe("choosing", () => {
 describe("leaving", () => {
   test("a removed backend keeps its tunnel, takes no new one, and is forgotten after the last", () => {
     const { registry, forgotten } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-    const lease = registry.acquire(rule([chat, 1]), none);
+    const lease = registry.acquire(rule([chat, 1]), WISH);
     lease?.opened();
     registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
     expect(statsOf(registry, chat)).toEqual({ upstream: chat, ready: 1, draining: 1, pending: 0, tunnels: 1 });
-    expect(addresses(2, () => registry.acquire(rule([chat, 1]), none))).toEqual(["10.0.0.2", "10.0.0.2"]);
+    expect(addresses(2, () => registry.acquire(rule([chat, 1]), WISH))).toEqual(["10.0.0.2", "10.0.0.2"]);
     expect(forgotten).toEqual([]);
     lease?.release("closed");
     expect(forgotten.map((backend) => backend.address)).toEqual(["10.0.0.1"]);
@@ -127,7 +128,7 @@ describe("leaving", () => {
 
   test("a backend that comes back before its last tunnel ended is the same one, with its count", () => {
     const { registry, forgotten } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-    registry.acquire(rule([chat, 1]), none)?.opened();
+    registry.acquire(rule([chat, 1]), WISH)?.opened();
     registry.setEndpoints(chat, []);
     registry.setEndpoints(chat, [endpoint("10.0.0.1")]);
     expect(statsOf(registry, chat)).toEqual({ upstream: chat, ready: 1, draining: 0, pending: 0, tunnels: 1 });
@@ -136,18 +137,18 @@ describe("leaving", () => {
 
   test("a new Pod on a reused address is another backend", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1", { podUid: "old" })] });
-    registry.acquire(rule([chat, 1]), none)?.opened();
+    registry.acquire(rule([chat, 1]), WISH)?.opened();
     registry.setEndpoints(chat, [endpoint("10.0.0.1", { podUid: "new" })]);
     expect(statsOf(registry, chat)).toEqual({ upstream: chat, ready: 1, draining: 1, pending: 0, tunnels: 1 });
   });
 
   test("an upstream that no rule names is forgotten once its last tunnel ended", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-    const lease = registry.acquire(rule([chat, 1]), none);
+    const lease = registry.acquire(rule([chat, 1]), WISH);
     lease?.opened();
     registry.setEndpoints(chat, null);
     expect([...registry.keys()]).toEqual([chat]);
-    expect(registry.acquire(rule([chat, 1]), none)).toBeUndefined();
+    expect(registry.acquire(rule([chat, 1]), WISH)).toBeUndefined();
     lease?.release("closed");
     expect([...registry.keys()]).toEqual([]);
   });
@@ -162,7 +163,7 @@ describe("leaving", () => {
 describe("counting", () => {
   test("a lease counts as pending from the acquire on, as a tunnel once opened, and not at all once released", () => {
     const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-    const lease = registry.acquire(rule([chat, 1]), none);
+    const lease = registry.acquire(rule([chat, 1]), WISH);
     expect(statsOf(registry, chat)).toMatchObject({ pending: 1, tunnels: 0 });
     lease?.opened();
     expect(statsOf(registry, chat)).toMatchObject({ pending: 0, tunnels: 1 });
@@ -185,7 +186,7 @@ describe("counting", () => {
         for (const { kind, pick, list } of events) {
           const lease = leases[pick % Math.max(1, leases.length)];
           if (kind === "acquire")
-            leases.push(...[registry.acquire(rule([chat, 1]), none)].filter((got) => got !== undefined));
+            leases.push(...[registry.acquire(rule([chat, 1]), WISH)].filter((got) => got !== undefined));
           else if (kind === "open") lease?.opened();
           else if (kind === "release") lease?.release("closed");
           else registry.setEndpoints(chat, kind === "forsake" ? null : list.map((n) => endpoint(`10.0.0.${n}`)));
@@ -217,7 +218,7 @@ describe("departures", () => {
 
   test("each is told once, when it begins, when it is another one, and when it is over", () => {
     const { registry, heard } = listening([endpoint("10.0.0.1"), endpoint("10.0.0.2")]);
-    registry.acquire(rule([chat, 1]), none)?.opened();
+    registry.acquire(rule([chat, 1]), WISH)?.opened();
     expect(heard).toEqual([]);
     registry.setEndpoints(chat, [endpoint("10.0.0.2")]);
     registry.setEndpoints(chat, [endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
@@ -243,7 +244,7 @@ describe("departures", () => {
   test("an empty list, or none at all, takes back that one has vanished, but not that one terminates", () => {
     for (const nothing of [[], null]) {
       const { registry, heard } = listening([endpoint("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3")]);
-      for (let i = 0; i < 3; i++) registry.acquire(rule([chat, 1]), none)?.opened();
+      for (let i = 0; i < 3; i++) registry.acquire(rule([chat, 1]), WISH)?.opened();
       registry.setEndpoints(chat, [leaves("10.0.0.1"), endpoint("10.0.0.3")]);
       registry.setEndpoints(chat, nothing);
       expect(heard).toEqual(["10.0.0.1 terminating", "10.0.0.2 vanished", "10.0.0.2 stays"]);
@@ -255,13 +256,11 @@ describe("departures", () => {
     const found: string[][] = [];
     registry.onDeparture(() => {
       found.push([...registry.backends()].map(({ backend, standing }) => `${backend.address} ${standing}`));
-      expect(registry.acquire(rule([chat, 1]), none)).toBeUndefined();
+      expect(registry.acquire(rule([chat, 1]), WISH)?.backend.address).toBe("10.0.0.3");
     });
-    registry.setEndpoints(chat, [leaves("10.0.0.1"), leaves("10.0.0.2")]);
-    expect(found).toEqual([
-      ["10.0.0.1 terminating", "10.0.0.2 terminating"],
-      ["10.0.0.1 terminating", "10.0.0.2 terminating"],
-    ]);
+    registry.setEndpoints(chat, [leaves("10.0.0.1"), leaves("10.0.0.2"), endpoint("10.0.0.3")]);
+    const standing = ["10.0.0.1 terminating", "10.0.0.2 terminating", "10.0.0.3 serving"];
+    expect(found).toEqual([standing, standing]);
   });
 
   test("a backend without leases that vanishes is told before it is forgotten, and is not there afterwards", () => {
@@ -298,12 +297,12 @@ describe("cordons", () => {
 
   test("a cordoned backend takes no lease and keeps those it has; uncordoned it takes some again", () => {
     const { registry } = registryWith({ [chat]: list });
-    registry.acquire(rule([chat, 1]), none)?.opened();
+    registry.acquire(rule([chat, 1]), WISH)?.opened();
     registry.cordon("10.0.0.1:80");
-    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), WISH)))).toEqual(new Set(["10.0.0.2"]));
     expect(statsOf(registry, chat)).toMatchObject({ ready: 1, draining: 1, tunnels: 1 });
     registry.uncordon("10.0.0.1:80");
-    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none))).size).toBe(2);
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), WISH))).size).toBe(2);
   });
 
   test("it holds in every upstream, over lists, and for backends that are yet to come", () => {
@@ -311,8 +310,8 @@ describe("cordons", () => {
     registry.cordon("10.0.0.1:80");
     registry.cordon("10.0.0.3:80");
     registry.setEndpoints(chat, [...list, endpoint("10.0.0.3"), endpoint("10.0.0.1", { podUid: "new" })]);
-    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
-    expect(registry.acquire(rule([canary, 1]), none)).toBeUndefined();
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), WISH)))).toEqual(new Set(["10.0.0.2"]));
+    expect(registry.acquire(rule([canary, 1]), WISH)).toBeUndefined();
     expect([...registry.backends()].filter(({ isCordoned }) => isCordoned)).toHaveLength(4);
   });
 
@@ -325,19 +324,19 @@ describe("cordons", () => {
     expect(heard).toEqual([]);
     registry.setEndpoints(chat, [endpoint("10.0.0.1", { terminating: true }), endpoint("10.0.0.2")]);
     registry.uncordon("10.0.0.1:80");
-    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), none)))).toEqual(new Set(["10.0.0.2"]));
+    expect(new Set(addresses(6, () => registry.acquire(rule([chat, 1]), WISH)))).toEqual(new Set(["10.0.0.2"]));
   });
 
   test("the weight of an upstream whose backends are all cordoned goes to the others", () => {
     const { registry } = registryWith({ [chat]: list, [canary]: [endpoint("10.0.0.9")] });
     registry.cordon("10.0.0.9:80");
-    expect(addresses(4, () => registry.acquire(rule([chat, 1], [canary, 9]), none))).not.toContain("10.0.0.9");
+    expect(addresses(4, () => registry.acquire(rule([chat, 1], [canary, 9]), WISH))).not.toContain("10.0.0.9");
   });
 });
 
 test("tunnels of a backend are counted by who it is: not handshakes, and nothing of a backend that is gone", () => {
   const { registry } = registryWith({ [chat]: [endpoint("10.0.0.1")] });
-  const leases = [1, 2, 3].map(() => registry.acquire(rule([chat, 1]), none));
+  const leases = [1, 2, 3].map(() => registry.acquire(rule([chat, 1]), WISH));
   leases[0]?.opened();
   leases[1]?.opened();
   const backend = leases[0]!.backend;

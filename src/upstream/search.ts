@@ -8,6 +8,10 @@ import type { WeightedTurns } from "./weighted-turn.ts";
 /** A zone's backends that carry more than so many times what all do, on average, get help from the others. */
 const NEAR_LOAD = 2;
 
+/** Upstreams that all backends are about to leave come after the others, and those whose backends could not be dialled last. */
+const RANKS = ["sound", "lastResort", "undialled"] as const;
+type Rank = (typeof RANKS)[number];
+
 export interface SearchGround {
   readonly upstreams: ReadonlyMap<UpstreamKey, UpstreamState>;
   readonly turns: WeightedTurns;
@@ -35,14 +39,12 @@ export class Search {
 
   /** Undefined = nobody may take it. */
   find(): Found | undefined {
-    // Those that could not be dialled come after all that can, in whichever upstream.
-    return this.#bound() ?? this.#byWeight("sound") ?? this.#byWeight("anyone");
+    return this.#bound() ?? this.#byWeight("sound") ?? this.#byWeight("lastResort") ?? this.#byWeight("undialled");
   }
 
   /** Somebody would take it. */
   get canBeServed(): boolean {
-    const { backends } = this.#terms.rule;
-    return backends.some((ref) => ref.weight > 0 && (this.#offers(ref, "sound") || this.#offers(ref, "anyone")));
+    return this.#terms.rule.backends.some((ref) => RANKS.some((rank) => this.#offers(ref, rank)));
   }
 
   #bound(): Found | undefined {
@@ -66,20 +68,20 @@ export class Search {
     return backend.isAccepting || (backend.isLastResort && this.#terms.rule.policy.drain.onBackendRemoval === "Keep");
   }
 
-  #byWeight(pass: "sound" | "anyone"): Found | undefined {
+  #byWeight(rank: Rank): Found | undefined {
     const { rule } = this.#terms;
-    const candidates = rule.backends.filter((ref) => ref.weight > 0 && this.#offers(ref, pass));
+    const candidates = rule.backends.filter((ref) => this.#offers(ref, rank));
     const upstream = this.#ground.turns.next(rule, candidates);
     const state = upstream === undefined ? undefined : this.#ground.upstreams.get(upstream);
     const backend = state === undefined ? undefined : this.#pick(state);
     return state === undefined || backend === undefined ? undefined : { state, backend, isBound: false };
   }
 
-  #offers({ upstream }: WeightedUpstream, pass: "sound" | "anyone"): boolean {
+  #offers({ upstream, weight }: WeightedUpstream, rank: Rank): boolean {
     const state = this.#ground.upstreams.get(upstream);
-    if (state === undefined) return false;
+    if (state === undefined || weight === 0) return false;
     const asking = this.#asking(state);
-    return (asking.trust === "anyone") === (pass === "anyone") && asking.canBeServed;
+    return rankOf(state, asking) === rank && asking.canBeServed;
   }
 
   #pick(state: UpstreamState): BackendState | undefined {
@@ -116,4 +118,9 @@ function pickFrom(
 function isNearEnough({ near, all }: UpstreamState): boolean {
   const { list, mean } = near.accepting;
   return list.length > 0 && mean <= NEAR_LOAD * all.accepting.mean;
+}
+
+function rankOf({ isLastResort }: UpstreamState, { trust }: Asking): Rank {
+  if (trust === "anyone") return "undialled";
+  return isLastResort ? "lastResort" : "sound";
 }

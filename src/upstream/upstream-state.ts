@@ -42,6 +42,8 @@ export class UpstreamState implements LeaseKeeper {
   /** Those of them that are meant for our zone, where the source says for whom each is meant. */
   readonly near: Selection;
   readonly affinity: AffinityBook;
+  /** All that accept are about to go: others, where there are any, are better. */
+  isLastResort = false;
   /** No rule names it any more. */
   isForsaken = false;
   /** The list before this one said something: who is new in it is fresh. */
@@ -65,7 +67,8 @@ export class UpstreamState implements LeaseKeeper {
     const known = [...this.backends.values()];
     const ready = known.filter((backend) => backend.isAccepting);
     // When all are going, those that still serve are better than none (as kube-proxy has it, KEP-1669).
-    const accepting = ready.length > 0 ? ready : known.filter((backend) => backend.isLastResort);
+    this.isLastResort = ready.length === 0;
+    const accepting = this.isLastResort ? known.filter((backend) => backend.isLastResort) : ready;
     this.all.accepting.replace(accepting);
     const { zone, onRoom } = this.#around;
     this.near.accepting.replace(zone === undefined ? [] : accepting.filter((backend) => isNear(backend, zone)));

@@ -42,7 +42,11 @@ export function ruleOf(
   return {
     id: "apps/r/0" as RuleId,
     backends: Object.entries(weights).map(([upstream, weight]) => ({ upstream: upstream as UpstreamKey, weight })),
-    policy: { ...QUIET_POLICY, balancing: typeof balancing === "string" ? { algorithm: balancing } : balancing, ...policy },
+    policy: {
+      ...QUIET_POLICY,
+      balancing: typeof balancing === "string" ? { algorithm: balancing } : balancing,
+      ...policy,
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RuleId, UpstreamKey } from "../routing/index.ts";
-import { endpoint, NONE, ruleOf, seeded } from "./upstream.fixture.ts";
+import { endpoint, ruleOf, seeded, WISH, wish } from "./upstream.fixture.ts";
 import { UpstreamRegistry } from "./registry.ts";
 import { WeightedTurns } from "./weighted-turn.ts";
 
@@ -101,7 +101,7 @@ test("10,000 tunnels of clients that fail and come again split as the weights sa
         if (random() < 0.3) {
           // It goes wrong, through no fault of the backend: another one of whichever upstream has its turn.
           lease.release("lost");
-          registry.acquire(rule, new Set([lease.backend.id]))?.release("closed");
+          registry.acquire(rule, wish({ tried: new Set([lease.backend.id]) }))?.release("closed");
         }
       }
       // A retry takes a turn like any other, so a little more than one pick may be owed.
