@@ -57,6 +57,7 @@ export function backend(target: string, fields: Partial<BackendView> = {}): Back
     backend: target,
     podUid: undefined,
     state: "accepting",
+    ejection: undefined,
     stateMs: 5_000,
     tunnels: 3,
     pending: 0,

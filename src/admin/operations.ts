@@ -129,10 +129,23 @@ export interface BackendView {
   readonly backend: string;
   readonly podUid: string | undefined;
   /**
-   * Accepting: takes new tunnels. Doubted: could not be dialled last time, and is passed over for a while. Cordoned: out of
-   * the choice by an order. The others: as the source says.
+   * Accepting: takes new tunnels. Full: carries as many as a rule lets it. Ejected, failing: passed over for what was seen of
+   * it, or since it fails a probe. Cordoned: out of the choice by an order. The others: as the source says.
    */
-  readonly state: "accepting" | "doubted" | "cordoned" | "unready" | "terminating" | "vanished" | "unlisted";
+  readonly state:
+    | "accepting"
+    | "full"
+    | "ejected"
+    | "failing"
+    | "cordoned"
+    | "unready"
+    | "terminating"
+    | "vanished"
+    | "unlisted";
+  /** Of an ejected one: what spoke against it, and for how long it is passed over. */
+  readonly ejection:
+    | { readonly sign: "DialFailure" | "BadAnswer" | "EarlyEnd"; readonly endsInMs: number }
+    | undefined;
   /** Since when, on this replica. */
   readonly stateMs: number;
   readonly tunnels: number;

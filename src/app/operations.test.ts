@@ -165,7 +165,7 @@ test("pages of tunnels go on where the last one ended, whoever has gone", () => 
   expect(stage.operations.tunnels({}, { after: second.next, limit: 2 })).toMatchObject({ total: 4, next: undefined });
 });
 
-test("backends are shown as the source has them, and cordoned and doubted ones as such", () => {
+test("backends are shown as the source has them, and cordoned and ejected ones as such", () => {
   const stage = new Stage();
   stage.registry.setEndpoints(CHAT, [
     endpoint("10.0.0.1"),
@@ -177,7 +177,9 @@ test("backends are shown as the source has them, and cordoned and doubted ones a
   stage.open("a");
   const game = { id: "apps/game/0" as RuleId, backends: [{ upstream: GAME, weight: 1 }], policy: QUIET_POLICY };
   stage.registry.acquire(game, WISH)?.release("dialFailed");
-  expect(stage.operations.backends({ upstream: GAME }, ALL).items).toMatchObject([{ state: "doubted" }]);
+  expect(stage.operations.backends({ upstream: GAME }, ALL).items).toMatchObject([
+    { state: "ejected", ejection: { sign: "DialFailure", endsInMs: 1_000 } },
+  ]);
   stage.world.pass(3_000);
   stage.operations.drainBackend("10.0.0.2:80", ORDERS);
   const { items, total } = stage.operations.backends({ upstream: CHAT }, ALL);

@@ -24,7 +24,7 @@ import type { DrainFacts, OrderedDrains } from "../drain/index.ts";
 import type { LiveContext } from "../proxy/index.ts";
 import type { Tunnel } from "../relay/index.ts";
 import type { TableRef } from "../routing/index.ts";
-import type { BackendFacts } from "../upstream/index.ts";
+import { type BackendFacts, wordFor } from "../upstream/index.ts";
 import { listRules } from "./rule-list.ts";
 
 type LiveTunnel = Tunnel<LiveContext>;
@@ -172,7 +172,8 @@ function backendView(facts: BackendFacts, drains: readonly DrainFacts[], nowMs: 
     upstream: backend.upstream,
     backend: backend.target,
     podUid: backend.podUid,
-    state: stateOf(facts),
+    state: wordFor(facts),
+    ejection: ejectionOf(facts, nowMs),
     stateMs: msSince(sinceMs, nowMs),
     tunnels,
     pending,
@@ -180,10 +181,9 @@ function backendView(facts: BackendFacts, drains: readonly DrainFacts[], nowMs: 
   };
 }
 
-function stateOf({ standing, isCordoned, out }: BackendFacts): BackendView["state"] {
-  if (standing !== "serving") return standing;
-  if (isCordoned) return "cordoned";
-  return out === undefined ? "accepting" : "doubted";
+function ejectionOf({ out }: BackendFacts, nowMs: number): BackendView["ejection"] {
+  if (out?.untilMs === undefined || out.why === "Probe") return undefined;
+  return { sign: out.why, endsInMs: Math.max(0, Math.round(out.untilMs - nowMs)) };
 }
 
 /** What is under way on one backend, by whoever began it. `drains`: those of its address in any upstream. */

@@ -19,6 +19,7 @@ const BACKEND = z.object({
   upstream: name,
   backend: name,
   state: name,
+  ejection: z.object({ sign: name, endsInMs: count }).optional(),
   stateMs: count,
   tunnels: count,
   pending: count,

@@ -17,7 +17,7 @@ export const TUNNEL_COLUMNS: readonly Column<TunnelRow>[] = [
 export const BACKEND_COLUMNS: readonly Column<BackendRow>[] = [
   { heading: "UPSTREAM", cell: ({ upstream }) => upstream },
   { heading: "BACKEND", cell: ({ backend }) => backend },
-  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "STATE", cell: ({ state, ejection }) => (ejection === undefined ? state : ejectionInWords(ejection)) },
   { heading: "FOR", cell: ({ stateMs }) => durationInWords(stateMs), isNumber: true },
   { heading: "TUNNELS", cell: ({ tunnels }) => String(tunnels), isNumber: true },
   { heading: "PENDING", cell: ({ pending }) => String(pending), isNumber: true },
@@ -67,4 +67,9 @@ const FEW = 2;
 function few(texts: readonly string[]): string {
   const more = texts.length - FEW;
   return texts.slice(0, FEW).join("; ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** `ejected: DialFailure, 4s left`. */
+function ejectionInWords({ sign, endsInMs }: NonNullable<BackendRow["ejection"]>): string {
+  return `ejected: ${sign}, ${durationInWords(endsInMs)} left`;
 }

@@ -55,6 +55,12 @@ export async function addUpstreams(out: Exposition, upstreams: readonly Upstream
       [[upstream, "draining"], draining],
     ]),
   );
+  await out.add(
+    METRICS.upstreamBackendsOut,
+    upstreams.flatMap(({ upstream, out: words }) =>
+      [...words].map(([reason, count]): Sample => [[upstream, reason], count]),
+    ),
+  );
 }
 
 /** Writes who is in drains. */

@@ -197,8 +197,14 @@ export const METRICS = {
   upstreamBackends: {
     name: "holdfast_upstream_backends",
     type: "gauge",
-    help: "Backends by upstream and state: ready ones take new tunnels, draining ones take none and still carry some.",
+    help: "Backends by upstream and state: ready ones take new tunnels as far as the source and orders say, draining ones take none and still carry some.",
     labels: ["upstream", "state"],
+  },
+  upstreamBackendsOut: {
+    name: "holdfast_upstream_backends_out",
+    type: "gauge",
+    help: "Backends that are passed over for new tunnels, by upstream and reason: unready, terminating, vanished or unlisted (as the source says), cordoned (an order), ejected (dials, answers or tunnels failed), failing (a probe of ours), full (maxTunnelsPerBackend).",
+    labels: ["upstream", "reason"],
   },
   tableGeneration: {
     name: "holdfast_table_generation",

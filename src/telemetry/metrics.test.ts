@@ -212,9 +212,16 @@ test("a rule that comes back keeps its series", async () => {
   expect(await samplesOf(METRICS.tunnelsOpened)).toHaveLength(1);
 });
 
-test("upstreams show their tunnels, pending requests, ready and draining backends", async () => {
+test("upstreams show their tunnels, pending requests, ready and draining backends, and why some are out", async () => {
   upstreams = [
-    { upstream: "apps/chat:80" as UpstreamStats["upstream"], ready: 2, draining: 1, pending: 4, tunnels: 7 },
+    {
+      upstream: "apps/chat:80" as UpstreamStats["upstream"],
+      ready: 2,
+      draining: 1,
+      out: new Map([["ejected", 3]] as const),
+      pending: 4,
+      tunnels: 7,
+    },
   ];
   expect(await samples()).toEqual(
     expect.arrayContaining([
@@ -222,6 +229,7 @@ test("upstreams show their tunnels, pending requests, ready and draining backend
       'holdfast_upstream_pending_requests{upstream="apps/chat:80"} 4',
       'holdfast_upstream_backends{upstream="apps/chat:80",state="ready"} 2',
       'holdfast_upstream_backends{upstream="apps/chat:80",state="draining"} 1',
+      'holdfast_upstream_backends_out{upstream="apps/chat:80",reason="ejected"} 3',
     ]),
   );
 });

@@ -3,6 +3,7 @@ import type { AffinityKeys } from "./affinity-book.ts";
 import type { HealthFacts } from "./asking.ts";
 import { BackendLease } from "./backend-lease.ts";
 import { BackendState, backendId } from "./backend-state.ts";
+import { type BackendWord, wordFor } from "./backend-word.ts";
 import { Ejections } from "./ejections.ts";
 import { ProbeVerdicts } from "./probe-verdicts.ts";
 import { type Found, Search } from "./search.ts";
@@ -160,26 +161,27 @@ export class UpstreamRegistry implements Balancer {
 
   /** Every backend that is listed or still carries something, at this moment. */
   *backends(): Iterable<BackendFacts> {
-    for (const state of this.#upstreams.values()) {
-      for (const { backend, standing, sinceMs, isCordoned, pending, tunnels, tunnelsToBe } of state.backends.values()) {
-        const isFull = tunnelsToBe >= state.limit;
-        yield { backend, standing, sinceMs, isCordoned, out: this.#outOf(backend), isFull, pending, tunnels };
-      }
-    }
+    for (const state of this.#upstreams.values()) yield* this.#factsIn(state);
+  }
+
+  /** Every backend of one upstream. */
+  backendsOf(upstream: UpstreamKey): Iterable<BackendFacts> {
+    const state = this.#upstreams.get(upstream);
+    return state === undefined ? [] : this.#factsIn(state);
   }
 
   /** A moment's counts of every upstream, for metrics. */
   *stats(): Iterable<UpstreamStats> {
     for (const state of this.#upstreams.values()) {
-      let draining = 0;
-      let pending = 0;
-      let tunnels = 0;
-      for (const backend of state.backends.values()) {
-        if (!backend.isAccepting && !backend.isIdle) draining++;
-        pending += backend.pending;
-        tunnels += backend.tunnels;
-      }
-      yield { upstream: state.key, ready: state.all.accepting.list.length, draining, pending, tunnels };
+      const ready = state.isLastResort ? 0 : state.all.accepting.list.length;
+      yield { upstream: state.key, ready, ...countsOf(this.#factsIn(state)) };
+    }
+  }
+
+  *#factsIn({ backends, limit }: UpstreamState): Iterable<BackendFacts> {
+    for (const { backend, standing, sinceMs, isCordoned, pending, tunnels, tunnelsToBe } of backends.values()) {
+      const isFull = tunnelsToBe >= limit;
+      yield { backend, standing, sinceMs, isCordoned, out: this.#outOf(backend), isFull, pending, tunnels };
     }
   }
 
@@ -269,4 +271,20 @@ export class UpstreamRegistry implements Balancer {
 /** What the client is to be given; undefined = the rule binds nobody. */
 function markOf({ state, backend, isBound }: Found, keys: AffinityKeys | undefined): AffinityMark | undefined {
   return keys === undefined ? undefined : { value: state.affinity.valueOf(backend, keys), isNews: !isBound };
+}
+
+function countsOf(backends: Iterable<BackendFacts>): Omit<UpstreamStats, "upstream" | "ready"> {
+  let draining = 0;
+  let pending = 0;
+  let tunnels = 0;
+  const out = new Map<Exclude<BackendWord, "accepting">, number>();
+  for (const facts of backends) {
+    const isTaking = facts.standing === "serving" && !facts.isCordoned;
+    if (!isTaking && facts.pending + facts.tunnels > 0) draining++;
+    pending += facts.pending;
+    tunnels += facts.tunnels;
+    const word = wordFor(facts);
+    if (word !== "accepting") out.set(word, (out.get(word) ?? 0) + 1);
+  }
+  return { draining, pending, tunnels, out };
 }

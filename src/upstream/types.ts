@@ -1,4 +1,5 @@
 import type { CompiledRule, HealthSign, RulePolicy, UpstreamKey } from "../routing/index.ts";
+import type { BackendWord } from "./backend-word.ts";
 import type { Departure, Standing } from "./standing.ts";
 
 declare const brand: unique symbol;
@@ -102,10 +103,12 @@ export interface Balancer {
 /** What the registry knows of one upstream at this moment. */
 export interface UpstreamStats {
   readonly upstream: UpstreamKey;
-  /** Backends that take new tunnels. */
+  /** Backends that take new tunnels as far as the source and orders say. */
   readonly ready: number;
   /** Backends that take none and still carry tunnels or requests. */
   readonly draining: number;
+  /** Backends that are passed over, by why; only words that some have. */
+  readonly out: ReadonlyMap<Exclude<BackendWord, "accepting">, number>;
   /** Leases of handshakes and plain requests under way. */
   readonly pending: number;
   readonly tunnels: number;

@@ -70,6 +70,7 @@ export class UpstreamState implements LeaseKeeper {
     this.isLastResort = ready.length === 0;
     const accepting = this.isLastResort ? known.filter((backend) => backend.isLastResort) : ready;
     this.all.accepting.replace(accepting);
+    this.affinity.backendsChanged();
     const { zone, onRoom } = this.#around;
     this.near.accepting.replace(zone === undefined ? [] : accepting.filter((backend) => isNear(backend, zone)));
     this.oldestReadyMs = accepting.reduce((least, { readySinceMs }) => Math.min(least, readySinceMs), Infinity);
