@@ -58,6 +58,8 @@ export interface SourceRules {
   readonly anyHostNamespaces: readonly string[] | "all";
   /** Whether Services of type ExternalName are followed. */
   readonly allowExternalName: boolean;
+  /** Of this process; undefined = nobody says, and endpoints are used whatever zone they are for. */
+  readonly zone: string | undefined;
 }
 
 /** Everything the flags and the environment say, checked. */

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
 import { OrderedDrains, type PacerSurroundings, RuleDrains } from "../drain/index.ts";
+import { Probing } from "../health/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
 import { BufferBudget, createTunnelRelay, TimerWheel } from "../relay/index.ts";
 import { TableHolder } from "../routing/index.ts";
 import {
   ControllerTelemetry,
   DrainTelemetry,
+  HealthTelemetry,
   METRICS,
   type Metrics,
   type PlainLines,
@@ -21,7 +23,7 @@ import { randomIds } from "./random-ids.ts";
 import type { Report } from "./thread-messages.ts";
 
 export interface DataThreadOptions {
-  readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes">;
+  readonly config: Pick<Config, "headerTimeoutMs" | "maxHeadBytes" | "zone">;
   readonly bounds: ProcessBounds;
   readonly log: Log;
   readonly endLines: PlainLines;
@@ -46,6 +48,7 @@ export interface DataThread {
   readonly registry: UpstreamRegistry;
   readonly tables: TableHolder;
   readonly drains: ThreadDrains;
+  readonly probing: Probing;
   /** Where the control thread's messages go. */
   readonly receiver: DataPlaneReceiver;
   /** Resolves when the first table is live. */
@@ -58,7 +61,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
   const { maxTunnels = Infinity, maxConnections = Infinity } = bounds;
   const wheel = new TimerWheel({ now });
   const budget = new BufferBudget({ limitBytes: bounds.bufferBudgetBytes, wheel, now });
-  const registry = new UpstreamRegistry({ random, now });
+  const registry = new UpstreamRegistry({ random, now, zone: config.zone });
   const tables = new TableHolder();
   const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
   const proxy = new ProxyServer({
@@ -97,6 +100,16 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     random,
     observer: new DrainTelemetry({ log, metrics, now }),
   });
+  const probing = new Probing({
+    registry,
+    wheel,
+    now,
+    random,
+    isForbidden: options.isForbidden,
+    observer: new HealthTelemetry({ log, metrics, now }),
+  });
+  tables.onCommit((changed) => probing.rulesChanged(changed));
+  registry.onList((upstream) => probing.listed(upstream));
   metrics.observe({
     tunnels: () => proxy.tunnels,
     upstreams: () => registry.stats(),
@@ -113,14 +126,16 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     holder: tables,
     onCommit: ({ gone, arrived }) => {
       metrics.setGauge(METRICS.tableGeneration, tables.current.generation);
+      registry.forgetRules(gone);
       for (const id of gone) metrics.rules.setGone(id, true);
+      probing.rulesGone(gone);
       for (const id of arrived) metrics.rules.setGone(id, false);
       tableIsLive();
     },
     onReport: reportHandler(log, metrics),
   });
   wheel.start();
-  return { proxy, registry, tables, drains, receiver, hasTable, wheel };
+  return { proxy, registry, tables, drains, probing, receiver, hasTable, wheel };
 }
 
 /** Drains hear of backends that leave, of rules that change, and of every tunnel; a tunnel that opens hears of drains. */

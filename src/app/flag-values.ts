@@ -100,6 +100,18 @@ export function parseObjectName(text: string): string {
   return parseClassName(text);
 }
 
+/**
+ * The name of a zone: the value of a label of nodes. Empty = none: what the chart has from a label that not every cluster gives
+ * its Pods.
+ */
+export function parseZone(text: string): string | undefined {
+  if (text === "") return undefined;
+  if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(text)) {
+    throw new FlagValueError("Allowed is the value of a node's label topology.kubernetes.io/zone.");
+  }
+  return text;
+}
+
 /** `apps` or `apps,games`: names of namespaces, which are DNS labels. */
 export function parseNamespaces(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());

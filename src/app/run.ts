@@ -165,6 +165,7 @@ class Run {
     this.#signals.dispose();
     const closed = Promise.all([this.#data.proxy.close(), this.#control.stop(), this.#admin.stop()]);
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS)]);
+    this.#data.probing.stop();
     this.#data.wheel.stop();
     this.#metrics.stop();
   }

@@ -8,6 +8,7 @@ import {
   parseNamespaces,
   parseObjectName,
   parsePositiveDuration,
+  parseZone,
 } from "./flag-values.ts";
 
 /** What a folder or a list of backends serves: everything in it. */
@@ -15,6 +16,7 @@ export const FOLDER_RULES: Omit<SourceRules, "source"> = {
   ingressClass: "holdfast",
   anyHostNamespaces: "all",
   allowExternalName: true,
+  zone: undefined,
 };
 
 /** The names of the flags that one source alone knows, as commander keeps their values. */
@@ -53,6 +55,9 @@ export function sourceFlags(): readonly Option[] {
       choices: ["yes", "no"],
       fallback: "no",
     }).preset("yes"),
+    flag("--zone <name>", "the zone of this process, for endpoints that say for whom they are meant (default: none)", {
+      parse: parseZone,
+    }),
     flag("--kubeconfig <file>", "source kubernetes: credentials (default: in-cluster, then KUBECONFIG)", {
       parse: parsePath,
     }),
@@ -80,6 +85,7 @@ interface SourceValues {
   readonly namespace?: readonly string[];
   readonly anyHostNamespaces?: readonly string[] | "all";
   readonly allowExternalName: "yes" | "no";
+  readonly zone?: string | undefined;
   readonly kubeconfig?: string;
   readonly leaseName: string;
   readonly leaseNamespace?: string;
@@ -95,10 +101,10 @@ export function sourceConfig(command: Command): SourceRules {
   return values.source === "files" ? folderRules(command, values) : kubernetesRules(values);
 }
 
-function folderRules(command: Command, { dir, ingressClass }: SourceValues): SourceRules {
+function folderRules(command: Command, { dir, ingressClass, zone }: SourceValues): SourceRules {
   if (dir === undefined) return missingFlag(command, "--dir", "Allowed is the path of a folder.");
   const source: SourceConfig = { kind: "files", dir };
-  return { ...FOLDER_RULES, source, ...(ingressClass !== undefined && { ingressClass }) };
+  return { ...FOLDER_RULES, source, zone, ...(ingressClass !== undefined && { ingressClass }) };
 }
 
 function kubernetesRules(values: SourceValues): SourceRules {
@@ -116,6 +122,7 @@ function kubernetesRules(values: SourceValues): SourceRules {
     ingressClass: values.ingressClass ?? (values.namespace === undefined ? undefined : FOLDER_RULES.ingressClass),
     anyHostNamespaces: values.anyHostNamespaces ?? [],
     allowExternalName: values.allowExternalName === "yes",
+    zone: values.zone,
   };
 }
 

@@ -254,7 +254,7 @@ export interface Endpoint {
   readonly terminating: boolean;
   /**
    * Zones whose clients the endpoint is meant for; only there when every endpoint of its upstream that is ready has such
-   * hints, since half of them would leave Pods without tunnels. Nobody reads them yet: they are for the balancer.
+   * hints, since half of them would leave Pods without tunnels.
    */
   readonly zones?: readonly string[] | undefined;
 }

@@ -50,10 +50,10 @@ class World {
   }
 
   /** Who a request with that cookie goes to, and what it is given; it leaves no trace. */
-  ask(rule: BalancedRule, change: Partial<Wish> = {}): { pod: string | undefined; mark: Lease["affinity"] } {
+  ask(rule: BalancedRule, change: Partial<Wish> = {}): { pod: string; mark: Lease["affinity"] } {
     const lease = this.acquire(rule, change);
     lease.release("closed");
-    return { pod: lease.backend.podUid, mark: lease.affinity };
+    return { pod: lease.backend.podUid ?? "", mark: lease.affinity };
   }
 
   /** The cookie of a client that is on that Pod. */

@@ -154,6 +154,12 @@ export class UpstreamRegistry implements Balancer {
     }
   }
 
+  /** Those of an upstream that the source says are ready, whatever else stands against them. */
+  ready(upstream: UpstreamKey): readonly Backend[] {
+    const known = [...(this.#upstreams.get(upstream)?.backends.values() ?? [])];
+    return known.filter(({ standing }) => standing === "serving").map(({ backend }) => backend);
+  }
+
   /** How many tunnels a backend carries now. */
   tunnelsOf({ upstream, id }: Pick<Backend, "upstream" | "id">): number {
     return this.#upstreams.get(upstream)?.backends.get(id)?.tunnels ?? 0;

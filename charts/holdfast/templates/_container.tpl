@@ -75,6 +75,8 @@ lifecycle:
 {{- $given := list -}}
 {{- range .Values.extraEnv }}{{ $given = append $given .name }}{{ end -}}
 {{- $own := list (dict "name" "HOLDFAST_IDENTITY" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "metadata.name"))) -}}
+{{- /* Kubernetes 1.35 and newer give Pods their node's zone as a label; before, the variable is empty. */ -}}
+{{- $own = append $own (dict "name" "HOLDFAST_ZONE" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "metadata.labels['topology.kubernetes.io/zone']"))) -}}
 {{- if .Values.adminSocket -}}
 {{- $own = append $own (dict "name" "HOLDFAST_ADMIN_SOCKET" "value" "/run/holdfast/admin.sock") -}}
 {{- end -}}
