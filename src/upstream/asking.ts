@@ -112,6 +112,7 @@ export class Asking implements Asked {
     if (ageMs >= slowStartMs) return false;
     const oldestMs = Math.min(slowStartMs, nowMs - this.#state.oldestReadyMs);
     const share = oldestMs <= 0 ? 1 : ageMs / oldestMs;
+    if (share >= 1) return false;
     if (balancing.algorithm === "RoundRobin") return random() >= share;
     return backend.leases >= Math.max(1, share * this.#state.all.accepting.mean);
   }

@@ -91,6 +91,8 @@ test("an edited limit counts from the next handshake on", () => {
   expect(registry.acquire(limited(4), WISH)).toBeDefined();
   expect(registry.acquire(limited(3), WISH)).toBeUndefined();
   expect(words(registry)).toEqual([`${addressOf(0)} full`]);
+  expect(registry.acquire(limited(0), WISH)).toBeDefined();
+  expect(words(registry)).toEqual([`${addressOf(0)} has room`]);
 });
 
 describe("room", () => {

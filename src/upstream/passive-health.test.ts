@@ -81,8 +81,10 @@ describe.for(["badAnswer", "endedEarly"] as const)("%s", (outcome) => {
 
   test("five in eleven seconds are none: they count within ten", () => {
     const world = new World();
-    for (let n = 0; n < 5; n++, world.nowMs += 2_750) world.turns(4, endWith(outcome, [0]));
-    expect(world.out).toEqual([]);
+    for (let n = 0; n < 5; n++, world.nowMs += 2_750) {
+      world.turns(4, endWith(outcome, [0]));
+      expect(world.out).toEqual([]);
+    }
   });
 
   test("a rule that does not count it ejects nobody by it, whatever else it counts", () => {
@@ -121,6 +123,24 @@ test("a second of one bad trial: one request tries an ejected backend, and fails
   world.nowMs += 1_000;
   expect(world.handshakes(40, [0]).filter((address) => address === addressOf(0))).toHaveLength(1);
   expect(world.out).toEqual([`${addressOf(0)} BadAnswer 2000`]);
+});
+
+test("a handshake that was under way when it was ejected proves nothing by going well", () => {
+  const world = new World();
+  const slow: Lease[] = [];
+  world.turns(4, (_address, lease) => slow.push(lease));
+  world.handshakes(20, [0]);
+  for (const lease of slow) lease.opened();
+  expect(world.out).toEqual([`${addressOf(0)} BadAnswer 1000`]);
+});
+
+test("a tunnel that ends early is no handshake that went well: five of eight eject", () => {
+  const world = new World(4);
+  let n = 0;
+  world.turns(32, (address, lease) =>
+    endWith("endedEarly", address === addressOf(0) && n++ < 3 ? [] : [0])(address, lease),
+  );
+  expect(world.out).toEqual([`${addressOf(0)} EarlyEnd 1000`]);
 });
 
 test("a good trial brings it back, and five more bad answers send it away for longer", () => {

@@ -46,6 +46,14 @@ test("with as many as it may have in the zone, nobody is sent away", () => {
   expect(share(registryIn("a", 2, 2), 1_000)).toBe(1_000);
 });
 
+test("in the zone too, who has lost most is filled first", () => {
+  const registry = registryIn("a", 2, 2);
+  const leases = Array.from({ length: 20 }, () => registry.acquire(LEAST, wish({})));
+  for (const lease of leases) if (lease?.backend.address === "10.0.0.1") lease.release("closed");
+  const next = Array.from({ length: 10 }, () => registry.acquire(LEAST, wish({}))?.backend.address);
+  expect(new Set(next)).toEqual(new Set(["10.0.0.1"]));
+});
+
 test("when those of the zone are unready, the others serve", () => {
   expect(share(registryIn("a", 2, 2, { ready: false }), 10)).toBe(0);
 });
