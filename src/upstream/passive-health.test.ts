@@ -6,7 +6,19 @@ import { addressOf, CHAT, endpoint, endpoints, ruleOf, WISH } from "./upstream.f
 
 const ALL: readonly HealthSign[] = ["DialFailure", "BadAnswer", "EarlyEnd"];
 
-/** Three backends that take turns, under a policy that counts every sign. */
+const PROBE = {
+  key: "k",
+  type: "TCP" as const,
+  path: "/",
+  host: undefined,
+  port: 0,
+  intervalMs: 1_000,
+  timeoutMs: 1_000,
+  unhealthyAfter: 1,
+  healthyAfter: 1,
+};
+
+/** Backends that take turns, under a policy that counts every sign. */
 class World {
   nowMs = 0;
   readonly registry = new UpstreamRegistry({ random: () => 0, now: () => this.nowMs });
@@ -249,18 +261,7 @@ test("one Pod that two Services name is passed over in both", () => {
 
 test("what probes find is passed over by the rules that probe so, and by no other", () => {
   const world = new World(3);
-  const active = {
-    key: "k",
-    type: "TCP" as const,
-    path: "/",
-    host: undefined,
-    port: 0,
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    unhealthyAfter: 1,
-    healthyAfter: 1,
-  };
-  const probing = ruleOf("RoundRobin", { [CHAT]: 1 }, { health: { ...QUIET_POLICY.health, active } });
+  const probing = ruleOf("RoundRobin", { [CHAT]: 1 }, { health: { ...QUIET_POLICY.health, active: PROBE } });
   const failing = [...world.registry.backends()][0]!.backend;
   world.registry.verdicts.set("k", failing.id, "failing");
   expect(world.turns(6, undefined, probing)).not.toContain(failing.address);
@@ -268,4 +269,15 @@ test("what probes find is passed over by the rules that probe so, and by no othe
   expect(world.out).toEqual([`${failing.address} Probe 0`]);
   world.registry.verdicts.set("k", failing.id, "well");
   expect(world.turns(6, undefined, probing)).toContain(failing.address);
+});
+
+test("probes count for panic: with too few left that pass them, all that can be dialled are used", () => {
+  const world = new World(4);
+  const health = { ...QUIET_POLICY.health, panicPercent: 51, active: PROBE };
+  const probing = ruleOf("RoundRobin", { [CHAT]: 1 }, { health });
+  const [one, two] = [...world.registry.backends()].map(({ backend }) => backend);
+  world.registry.verdicts.set("k", one!.id, "failing");
+  expect(world.turns(8, undefined, probing)).not.toContain(one!.address);
+  world.registry.verdicts.set("k", two!.id, "failing");
+  expect(new Set(world.turns(8, undefined, probing)).size).toBe(4);
 });
