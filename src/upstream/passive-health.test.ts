@@ -148,9 +148,10 @@ test("a handshake that was under way when it was ejected proves nothing by going
 
 test("a tunnel that ends early is no handshake that went well: five of eight eject", () => {
   const world = new World(4);
+  const good = new Set([1, 2, 3]);
   let n = 0;
   world.turns(32, (address, lease) =>
-    endWith("endedEarly", address === addressOf(0) && n++ < 3 ? [] : [0])(address, lease),
+    endWith("endedEarly", address === addressOf(0) && good.has(n++) ? [] : [0])(address, lease),
   );
   expect(world.out).toEqual([`${addressOf(0)} EarlyEnd 1000`]);
 });
