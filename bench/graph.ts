@@ -11,6 +11,7 @@ const OPTIONS: GraphOptions = {
   classless: "Ours",
   anyHostNamespaces: "all",
   externalNames: "Follow",
+  affinity: "Keyed",
 };
 
 class World implements ClusterSnapshot {

@@ -20,6 +20,12 @@ spec:
     backendRefs:
     # Needs a ReferenceGrant in namespace beta.
     - { name: chat-beta, namespace: beta, port: 8010 }
+    # A session lives in one Pod: its polling and its WebSocket find the same one.
+    affinity:
+      cookie: { name: beta-pod, ttl: 8h, path: /wsapp, sameSite: None, secure: true }
+    loadBalancing:
+      algorithm: LeastTunnels
+      slowStart: 1m
     rewrite:
       path: { type: ReplaceFullPath, value: /live }
       host: chat-beta.internal:8010
@@ -34,6 +40,34 @@ spec:
     loadBalancing:
       algorithm: ConsistentHash
       hashOn: { type: Cookie, name: session }
+    health:
+      panicPercent: 40
+      passive:
+        signs: [DialFailure, BadAnswer]
+        failures: 10
+        ejectFor: 2s
+        ejectForAtMost: 1m
+        maxEjectedPercent: 30
+      active:
+        type: WebSocket
+        path: /health
+        host: chat.internal
+        port: 8011
+        interval: 5s
+        timeout: 1s
+        unhealthyAfter: 2
+        healthyAfter: 1
+    retry:
+      reasons: [Connect, "503"]
+      attempts: 2
+      budgetPercent: 10
+    # After a Pod is lost its clients come back at a pace that the others can take.
+    admission:
+      maxTunnels: 50000
+      maxTunnelsPerBackend: 5000
+      handshakesPerSecond: 500
+      queue: { size: 200, timeout: 3s }
+      holdUntilReady: { size: 5000, timeout: 1m }
     rewrite:
       path: { type: ReplacePrefixMatch, value: / }
     requestHeaders:

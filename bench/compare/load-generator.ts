@@ -1,12 +1,14 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { findProgram } from "../peers/programs.ts";
 
 const FOLDER = join(import.meta.dirname, "../load");
-const BINARY = join(FOLDER, "build/load");
+/** Where `buildLoadGenerator` puts it. */
+export const LOAD_BINARY = join(FOLDER, "build/load");
 /** Beyond what a measurement should take. */
 const STUCK_AFTER_MS = 60_000;
 
@@ -33,8 +35,11 @@ export function buildLoadGenerator(): void {
   const go = findProgram("go");
   if (go === undefined)
     throw new Error("The load generator is written in Go and there is no go here: install Go 1.26.");
-  const { status, stderr } = spawnSync(go, ["build", "-o", BINARY, "."], { cwd: FOLDER, encoding: "utf8" });
+  // Beside it and then into its place: another process may be running it, or building it too.
+  const built = `${LOAD_BINARY}.${process.pid}`;
+  const { status, stderr } = spawnSync(go, ["build", "-o", built, "."], { cwd: FOLDER, encoding: "utf8" });
   if (status !== 0) throw new Error(`go build in bench/load failed:\n${stderr}`);
+  renameSync(built, LOAD_BINARY);
 }
 
 /** The WebSocket backend: echoes, and sends by itself where it is asked to. */
@@ -112,7 +117,7 @@ export function parseResult(output: string): LoadResult {
 
 function commandLine(pin: readonly string[], args: readonly string[]): readonly [string, ...string[]] {
   const [program, ...others] = pin;
-  return program === undefined ? [BINARY, ...args] : [program, ...others, BINARY, ...args];
+  return program === undefined ? [LOAD_BINARY, ...args] : [program, ...others, LOAD_BINARY, ...args];
 }
 
 async function endOf(child: ChildProcessByStdio<Writable, Readable, null>): Promise<never> {

@@ -1,5 +1,6 @@
 // Forked by idle-fleet.ts: a data path with its real rooms, whose memory and processor time are the only ones counted.
 import { setImmediate, setTimeout as delay } from "node:timers/promises";
+import { RuleAdmissions } from "../../src/admission/index.ts";
 import { createDecider, ProxyServer } from "../../src/proxy/index.ts";
 import { createTunnelRelay, TimerWheel } from "../../src/relay/index.ts";
 import { TableHolder, upstreamKey } from "../../src/routing/index.ts";
@@ -36,7 +37,16 @@ async function serve(backendPort: number): Promise<ProxyServer> {
   const registry = new UpstreamRegistry({ random: Math.random, now: () => performance.now() });
   const pseudonym = "holdfast-00000000";
   let ids = 0;
+  const admissions = new RuleAdmissions({
+    balancer: registry,
+    wheel,
+    now,
+    random: Math.random,
+    nextTurn: (callback) => void setImmediate(callback),
+    drain: { isRefusing: false },
+  });
   const server = new ProxyServer({
+    admissions,
     decider: createDecider({ tables, pseudonym }),
     tables,
     balancer: registry,
@@ -48,7 +58,13 @@ async function serve(backendPort: number): Promise<ProxyServer> {
     pseudonym,
     randomId: () => `tunnel-${ids++}`,
     // The telemetry keeps nothing by tunnel.
-    observer: { refused: () => {}, forwarded: () => {}, handshakeSucceeded: () => {}, tunnelEnded: () => {} },
+    observer: {
+      refused: () => {},
+      triedAgain: () => {},
+      forwarded: () => {},
+      handshakeSucceeded: () => {},
+      tunnelEnded: () => {},
+    },
   });
   registry.setEndpoints(upstreamKey("apps", "app", 80), [
     { address: "127.0.0.1", port: backendPort, podUid: undefined, ready: true, serving: true, terminating: false },

@@ -9,9 +9,24 @@ import (
 
 // dial begins to connect; owner.opened follows.
 func (l *loop) dial(target netip.AddrPort, o owner) (*conn, error) {
+	return l.dialFrom([4]byte{}, target, o)
+}
+
+// IP_BIND_ADDRESS_NO_PORT of ip(7): the port is chosen at connect, when the target is known.
+const ipBindAddressNoPort = 24
+
+// dialFrom dials from an address of this machine; zeros leave that to the kernel.
+func (l *loop) dialFrom(source [4]byte, target netip.AddrPort, o owner) (*conn, error) {
 	fd, err := newSocket()
 	if err != nil {
 		return nil, err
+	}
+	if source != [4]byte{} {
+		syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, ipBindAddressNoPort, 1)
+		if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: source}); err != nil {
+			syscall.Close(fd)
+			return nil, fmt.Errorf("bind: %w", err)
+		}
 	}
 	err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(target.Port()), Addr: target.Addr().As4()})
 	if err != nil && err != syscall.EINPROGRESS {

@@ -18,6 +18,8 @@ load handshakes --target 127.0.0.1:PORT [--concurrency 32] [--seconds 3] [--warm
 load echoes     --target 127.0.0.1:PORT [--tunnels 100] [--bytes 64] [--rate 0] [--seconds 3] [--warmup 1]
 load fanout     --target 127.0.0.1:PORT [--tunnels 1000] [--every 100] [--bytes 64] [--seconds 5] [--warmup 1]
 load idle       --target 127.0.0.1:PORT [--tunnels 9000] [--settle 5]
+load steady     --target 127.0.0.1:PORT --rate N [--tunnels 100] [--bytes 64] [--path /]; until stdin ends
+load storm      --target 127.0.0.1:PORT [--tunnels 9000] [--first-within 1] [--seed 1] [--path /]; until stdin ends
 Clients take --host NAME and --pids 1,2,3 (processes whose CPU time and memory are read at the edges of the window).
 `
 
@@ -34,6 +36,9 @@ type options struct {
 	window      time.Duration
 	warmup      time.Duration
 	settle      time.Duration
+	path        string
+	firstWithin time.Duration
+	seed        int
 }
 
 func main() {
@@ -69,13 +74,18 @@ func run(args []string) error {
 		}
 		return serve(l, *port, os.Stdin, os.Stdout)
 	}
-	measure, ok := commands[args[0]]
-	if !ok {
+	// They say more than a result, and what they do is ended from outside.
+	dialogues := map[string]func(*loop, options) error{"steady": runSteady, "storm": runStorm}
+	measure, converse := commands[args[0]], dialogues[args[0]]
+	if measure == nil && converse == nil {
 		return fmt.Errorf("no command %q\n%s", args[0], usage)
 	}
 	opts, err := parseOptions(args)
 	if err != nil {
 		return err
+	}
+	if converse != nil {
+		return converse(l, opts)
 	}
 	measured, err := measure(l, opts)
 	if err != nil {
@@ -86,25 +96,29 @@ func run(args []string) error {
 
 func parseOptions(args []string) (options, error) {
 	var o options
-	var seconds, warmup, settle float64
+	var seconds, warmup, settle, firstWithin float64
 	var pids string
 	flags := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
 	flags.StringVar(&o.target, "target", "", "")
 	flags.StringVar(&o.host, "host", "bench.example", "")
 	flags.StringVar(&pids, "pids", "", "")
 	flags.IntVar(&o.concurrency, "concurrency", 32, "")
-	flags.IntVar(&o.tunnels, "tunnels", map[string]int{"fanout": 1000, "idle": 9000}[args[0]], "")
+	flags.IntVar(&o.tunnels, "tunnels", map[string]int{"fanout": 1000, "idle": 9000, "storm": 9000}[args[0]], "")
 	flags.IntVar(&o.bytes, "bytes", 64, "")
 	flags.IntVar(&o.rate, "rate", 0, "")
 	flags.IntVar(&o.everyMs, "every", 100, "")
 	flags.Float64Var(&seconds, "seconds", 3, "")
 	flags.Float64Var(&warmup, "warmup", 1, "")
 	flags.Float64Var(&settle, "settle", 5, "")
+	flags.Float64Var(&firstWithin, "first-within", 1, "")
+	flags.StringVar(&o.path, "path", "/", "")
+	flags.IntVar(&o.seed, "seed", 1, "")
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	if err := flags.Parse(args[1:]); err != nil {
 		return o, err
 	}
 	o.window, o.warmup, o.settle = inSeconds(seconds), inSeconds(warmup), inSeconds(settle)
+	o.firstWithin = inSeconds(firstWithin)
 	if o.tunnels == 0 {
 		o.tunnels = 100
 	}

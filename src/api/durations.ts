@@ -28,6 +28,16 @@ export function positiveDuration(longest: string = LONGEST): z.ZodString {
   );
 }
 
+/** A duration with a least and a greatest one, both in the same spelling. */
+export function durationBetween(shortest: string, longest: string): z.ZodString {
+  return duration.meta(
+    celRules(
+      { rule: `duration(self) >= duration('${shortest}')`, message: `must be at least ${shortest}` },
+      { rule: `duration(self) <= duration('${longest}')`, message: `must be at most ${longest}` },
+    ),
+  );
+}
+
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ["h", 3_600_000],
   ["m", 60_000],

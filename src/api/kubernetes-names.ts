@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { numberBetween } from "./limits.ts";
 
 // Patterns are RE2 and JavaScript alike: no lookarounds, no flags (the API server runs them with Go's regexp). Length is
 // checked first and ends the check, so that no pattern ever runs over a long text.
@@ -22,4 +23,4 @@ export const dnsSubdomain = z
   });
 
 /** A port number of TCP. */
-export const portNumber = z.int32().min(1).max(65_535);
+export const portNumber = numberBetween(1, 65_535);

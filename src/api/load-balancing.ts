@@ -63,8 +63,8 @@ export const loadBalancing = z
     slowStart: durationOrOff
       .default("0s")
       .describe(
-        "A backend that has become ready gets its share of tunnels little by little, in this time: after a third of it, it " +
-          "carries at most a third of the mean. With RoundRobin it is left out of so many turns. 0s: its whole share at once.",
+        "A backend that has become ready gets its share of tunnels little by little over this time: after a third of it, it " +
+          "carries at most a third of the mean. With RoundRobin it then has a third of its turns. 0s: its whole share at once.",
       ),
   })
   .meta(

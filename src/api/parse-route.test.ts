@@ -13,6 +13,23 @@ const KEPT = {
   close: { code: 1012 },
 };
 
+/** What a rule that says nothing of these means. */
+const UNSAID = {
+  loadBalancing: { algorithm: "LeastTunnels", slowStart: "0s" },
+  health: {
+    panicPercent: 30,
+    passive: {
+      signs: ["DialFailure", "BadAnswer", "EarlyEnd"],
+      failures: 5,
+      ejectFor: "1s",
+      ejectForAtMost: "30s",
+      maxEjectedPercent: 50,
+    },
+  },
+  retry: { reasons: ["Connect"], attempts: 1, budgetPercent: 20 },
+  admission: {},
+};
+
 const HEAD = { apiVersion: "holdfast.dev/v1alpha1", kind: "WebSocketRoute" };
 
 function parsed(object: unknown) {
@@ -31,7 +48,7 @@ describe("defaults", () => {
           {
             matches: [{ path: { type: "PathPrefix", value: "/" } }],
             backendRefs: [{ name: "chat", port: 8010, weight: 1 }],
-            loadBalancing: { algorithm: "LeastTunnels" },
+            ...UNSAID,
             plainHTTP: "Forward",
             timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "0s" },
             keepalive: { ping: "30s", timeout: "20s", backendPing: "0s" },
@@ -52,6 +69,11 @@ describe("defaults", () => {
       keepalive: { ping: "0s" },
       frames: { maxMessageBytes: 1024 },
       drain: { onUnready: "Close", close: { reason: "moving on" } },
+      loadBalancing: { slowStart: "1m" },
+      affinity: { cookie: {} },
+      health: { passive: { signs: [] }, active: { type: "HTTP" } },
+      retry: { attempts: 0 },
+      admission: { maxTunnels: 5, queue: {}, holdUntilReady: {} },
     };
     const [first] = parsed({ ...HEAD, metadata: { name: "chat" }, spec: { rules: [rule] } }).spec.rules;
     expect(first).toEqual({
@@ -60,7 +82,19 @@ describe("defaults", () => {
         { path: { type: "Exact", value: "/" } },
         { path: { type: "PathPrefix", value: "/" }, subprotocols: ["chat"] },
       ],
-      loadBalancing: { algorithm: "LeastTunnels" },
+      loadBalancing: { algorithm: "LeastTunnels", slowStart: "1m" },
+      affinity: { cookie: { path: "/", sameSite: "Lax", secure: false } },
+      health: {
+        panicPercent: 30,
+        passive: { ...UNSAID.health.passive, signs: [] },
+        active: { type: "HTTP", interval: "10s", timeout: "2s", unhealthyAfter: 3, healthyAfter: 2 },
+      },
+      retry: { reasons: ["Connect"], attempts: 0, budgetPercent: 20 },
+      admission: {
+        maxTunnels: 5,
+        queue: { size: 100, timeout: "2s" },
+        holdUntilReady: { size: 1000, timeout: "30s" },
+      },
       plainHTTP: "Forward",
       timeouts: { handshake: "10s", responseHeaders: "60s", request: "0s", idle: "1h" },
       lifetime: { max: "12h", jitterPercent: 20 },
@@ -112,6 +146,10 @@ const RICH: unknown = {
         lifetime: { max: "12h" },
         keepalive: { ping: "30s", timeout: "20s" },
         frames: { strictness: "Enforce", maxMessageBytes: 65_536, messagesPerSecond: 10, onLimit: "Pause" },
+        affinity: { cookie: { name: "a", ttl: "1h", sameSite: "None", secure: true } },
+        health: { passive: { signs: ["EarlyEnd"], ejectFor: "2s" }, active: { type: "HTTP", path: "/up", port: 8011 } },
+        retry: { reasons: ["Connect", "502"], attempts: 2 },
+        admission: { handshakesPerSecond: 100, queue: { size: 10 }, holdUntilReady: {} },
         drain: { onBackendRemoval: "Close", within: "1m", perSecond: 5, close: { code: 4001, reason: "moving on" } },
       },
     ],

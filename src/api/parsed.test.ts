@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { fieldPath } from "./field-path.ts";
 import { parseWebSocketRoute } from "./parse-route.ts";
 import { parseBy } from "./parsed.ts";
@@ -56,4 +57,16 @@ test("what is of the wrong type gets one issue, not its measures too", () => {
     ok: false,
     issues: [{ field: "spec.rules", message: "must be a list, not a text" }],
   });
+});
+
+test("a number where a text of a few is due is told apart from a text that is none of them", () => {
+  const choice = z.enum(["502", "Connect"]);
+  const messageOf = (value: unknown): unknown => {
+    const parsed = parseBy(choice, value);
+    return parsed.ok ? undefined : parsed.issues;
+  };
+  const wanted = '"502" or "Connect"';
+  expect(messageOf("504")).toEqual([{ field: "", message: `must be ${wanted}` }]);
+  expect(messageOf(502)).toEqual([{ field: "", message: `must be a text, not a number: ${wanted}` }]);
+  expect(messageOf(undefined)).toEqual([{ field: "", message: "is required" }]);
 });

@@ -50,8 +50,14 @@ function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "unrecognized_keys") return undefined;
   if (issue.input === undefined) return "is required";
   if (issue.code === "invalid_type") return typeMessage(issue.expected, issue.input);
-  if (issue.code === "invalid_value") return `must be ${listChoices(issue.values)}`;
+  if (issue.code === "invalid_value") return choiceMessage(issue.values, issue.input);
   return undefined;
+}
+
+/** Of what looks like a choice and is none, such as 502 without its quotes, the type is told too. */
+function choiceMessage(values: readonly unknown[], input: unknown): string {
+  const isText = typeof input === "string" || !values.every((value) => typeof value === "string");
+  return isText ? `must be ${listChoices(values)}` : `${typeMessage("string", input)}: ${listChoices(values)}`;
 }
 
 function typeMessage(expected: string, input: unknown): string {

@@ -25,6 +25,8 @@ export const CONDITION_REASONS = {
   Programmed: "Programmed",
   /** Programmed, True: part of the route is never reached, since others have the same matches and go first. */
   PartlyConflicting: "PartlyConflicting",
+  /** Programmed, True: rules ask for affinity, and this Holdfast has no key for it; they are served without. */
+  AffinityWithoutKey: "AffinityWithoutKey",
   /** Programmed, False: no part of the route is ever reached, since others have the same matches and go first. */
   Conflict: "Conflict",
 } as const;

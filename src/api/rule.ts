@@ -5,7 +5,7 @@ import { backendRefs } from "./backend-refs.ts";
 import { drain } from "./drain.ts";
 import { frames } from "./frames.ts";
 import { headerEdits } from "./headers.ts";
-import { health } from "./health.ts";
+import { health, probePortIsOwn } from "./health.ts";
 import { keepalive } from "./keepalive.ts";
 import { lifetime } from "./lifetime.ts";
 import { loadBalancing } from "./load-balancing.ts";
@@ -58,7 +58,7 @@ const rule = z
     frames,
     drain,
   })
-  .meta(celRules(prefixIsMatched));
+  .meta(celRules(prefixIsMatched, probePortIsOwn));
 
 export const rules = z
   .array(rule.describe("What matches, where it goes, and how it is treated on the way."))

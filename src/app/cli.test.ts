@@ -42,6 +42,13 @@ test("serve says where manifests are and where to listen", () => {
   });
 });
 
+test.for(["--source files --dir ./manifests", "--source kubernetes"])("serve %s takes a key for affinity", (source) => {
+  expect(configOf(`serve ${source}`).affinityKey).toBeUndefined();
+  expect(configOf(`serve ${source} --affinity-key ./key`).affinityKey).toBe("./key");
+  vi.stubEnv("HOLDFAST_AFFINITY_KEY", "./keys");
+  expect(configOf(`serve ${source}`).affinityKey).toBe("./keys");
+});
+
 test("serve from a cluster restricts nothing unless told", () => {
   const config = configOf("serve --source kubernetes --identity pod-1");
   expect(config).toMatchObject({

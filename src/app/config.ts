@@ -58,6 +58,8 @@ export interface SourceRules {
   readonly anyHostNamespaces: readonly string[] | "all";
   /** Whether Services of type ExternalName are followed. */
   readonly allowExternalName: boolean;
+  /** Path of the key for affinity cookies, a file or a folder; undefined = nobody is bound. */
+  readonly affinityKey: string | undefined;
   /** Of this process; undefined = nobody says, and endpoints are used whatever zone they are for. */
   readonly zone: string | undefined;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../controller/index.ts";
+import { RuleAdmissions } from "../admission/index.ts";
 import { OrderedDrains, type PacerSurroundings, RuleDrains } from "../drain/index.ts";
 import { Probing } from "../health/index.ts";
 import { createDecider, type ForbiddenCheck, ProxyServer } from "../proxy/index.ts";
@@ -14,7 +15,7 @@ import {
   type PlainLines,
   ProxyTelemetry,
 } from "../telemetry/index.ts";
-import { UpstreamRegistry } from "../upstream/index.ts";
+import { type AffinityKeys, UpstreamRegistry } from "../upstream/index.ts";
 import type { Config } from "./config.ts";
 import { DataPlaneReceiver } from "./data-plane-receiver.ts";
 import { openDescriptors } from "./open-descriptors.ts";
@@ -31,6 +32,8 @@ export interface DataThreadOptions {
   readonly droppedLogLines: () => number;
   /** Where backends may not be; undefined = anywhere. */
   readonly isForbidden: ForbiddenCheck | undefined;
+  /** Asked for each request of a rule with affinity; undefined = nobody is bound. */
+  readonly affinityKeys: () => AffinityKeys | undefined;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
   readonly random: () => number;
@@ -61,9 +64,19 @@ export function createDataThread(options: DataThreadOptions): DataThread {
   const { maxTunnels = Infinity, maxConnections = Infinity } = bounds;
   const wheel = new TimerWheel({ now });
   const budget = new BufferBudget({ limitBytes: bounds.bufferBudgetBytes, wheel, now });
-  const registry = new UpstreamRegistry({ random, now, zone: config.zone });
+  const registry = new UpstreamRegistry({ random, now, zone: config.zone, affinityKeys: options.affinityKeys });
   const tables = new TableHolder();
   const pseudonym = `holdfast-${randomBytes(4).toString("hex")}`;
+  const drain = {
+    get isDraining() {
+      return drains.ordered.processDrainedForMs !== undefined;
+    },
+    get isRefusing() {
+      return drains.ordered.isRefusing;
+    },
+  };
+  const nextTurn = (callback: () => void): void => void setImmediate(callback);
+  const admissions = new RuleAdmissions({ balancer: registry, wheel, now, random, nextTurn, drain });
   const proxy = new ProxyServer({
     decider: createDecider({ tables, pseudonym }),
     tables,
@@ -78,19 +91,8 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     pseudonym,
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
     limits: { headerTimeoutMs: config.headerTimeoutMs, maxHeadBytes: config.maxHeadBytes },
-    admission: {
-      maxTunnels,
-      maxConnections,
-      buffers: budget,
-      drain: {
-        get isDraining() {
-          return drains.ordered.processDrainedForMs !== undefined;
-        },
-        get isRefusing() {
-          return drains.ordered.isRefusing;
-        },
-      },
-    },
+    admissions,
+    bounds: { maxTunnels, maxConnections, buffers: budget, drain },
   });
   const drains = connectDrains({
     proxy,
@@ -113,6 +115,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
   metrics.observe({
     tunnels: () => proxy.tunnels,
     upstreams: () => registry.stats(),
+    waiting: () => admissions.waiting(),
     buffers: () => budget,
     drains: () => [...drains.byRule.facts(), ...drains.ordered.facts()],
     maxTunnels: () => bounds.maxTunnels,
@@ -130,6 +133,7 @@ export function createDataThread(options: DataThreadOptions): DataThread {
       for (const id of gone) metrics.rules.setGone(id, true);
       probing.rulesGone(gone);
       for (const id of arrived) metrics.rules.setGone(id, false);
+      proxy.forgetRules(gone);
       tableIsLive();
     },
     onReport: reportHandler(log, metrics),

@@ -3,7 +3,7 @@ import type { SourceRules } from "./config.ts";
 
 /** What the graph is to serve, as the flags say it. */
 export function graphOptions(rules: SourceRules): GraphOptions {
-  const { source, ingressClass, anyHostNamespaces, allowExternalName } = rules;
+  const { source, ingressClass, anyHostNamespaces, allowExternalName, affinityKey } = rules;
   // Whoever may read some namespaces only may not read IngressClasses, which have none.
   const readsClasses = source.kind === "kubernetes" && source.namespaces.length === 0;
   return {
@@ -11,5 +11,6 @@ export function graphOptions(rules: SourceRules): GraphOptions {
     classless: readsClasses ? "ByIngressClass" : "Ours",
     anyHostNamespaces: anyHostNamespaces === "all" ? "all" : new Set(anyHostNamespaces),
     externalNames: allowExternalName ? "Follow" : "Refuse",
+    affinity: affinityKey === undefined ? "Keyless" : "Keyed",
   };
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { AffinityKeyError } from "./affinity-keys.ts";
 import { type CliOutput, parseCli, WRONG_USAGE } from "./cli.ts";
 import type { SourceConfig } from "./config.ts";
 import { ListenError } from "./listen.ts";
@@ -33,9 +34,9 @@ async function main(): Promise<number> {
     await runHoldfast(result.config);
     return 0;
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
+    if (!(error instanceof ListenError || error instanceof AffinityKeyError)) throw error;
     process.stderr.write(`error: ${error.message}\n`);
-    return 1;
+    return error instanceof AffinityKeyError ? WRONG_USAGE : 1;
   }
 }
 

@@ -4,10 +4,12 @@ import { AdminServer } from "../admin/index.ts";
 import { type ForbiddenCheck, forbiddenTargets, type OwnListener } from "../proxy/index.ts";
 import { createLogger, METRICS, Metrics, type PlainLines, plainLines } from "../telemetry/index.ts";
 import type { Log } from "../controller/index.ts";
+import type { AffinityKeys } from "../upstream/index.ts";
+import { AffinityKeyWatch } from "./affinity-key-watch.ts";
 import type { Config, ShutdownPlan } from "./config.ts";
 import type { ControlThreadConfig } from "./control-config.ts";
 import { ControlSupervisor } from "./control-supervisor.ts";
-import { createDataThread, type DataThread } from "./data-thread.ts";
+import { createDataThread, type DataThread, type DataThreadOptions } from "./data-thread.ts";
 import { listenOn } from "./listen.ts";
 import { listenOnSocket } from "./listen-socket.ts";
 import { LogSink } from "./log-sink.ts";
@@ -23,10 +25,12 @@ import { type EndSignal, onEndSignals } from "./signals.ts";
 const INTERRUPT_PLAN: ShutdownPlan = { graceMs: 0, deadlineMs: 2_000 };
 /** How long the last sockets may take to close. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/** How often the key for affinity is read again. */
+const KEY_CHECK_MS = 5_000;
 
 /**
  * Runs Holdfast until it is told to end; resolves when everything is closed. Rejects with a ListenError when a port
- * cannot be had.
+ * cannot be had, with an AffinityKeyError when the key that a flag names is none.
  */
 export async function runHoldfast(config: Config): Promise<void> {
   const sink = new LogSink({ destination: process.stdout.fd });
@@ -39,7 +43,10 @@ export async function runHoldfast(config: Config): Promise<void> {
     isTerminal: process.stdout.isTTY === true,
   };
   const log = createLogger(logging);
-  const run = new Run(config, { log, endLines: plainLines(logging, log) }, () => sink.droppedLines);
+  using key = await openAffinityKey(config.affinityKey, log);
+  const affinityKeys = (): AffinityKeys | undefined => key?.keys;
+  const droppedLogLines = (): number => sink.droppedLines;
+  const run = new Run(config, { log, endLines: plainLines(logging, log) }, { affinityKeys, droppedLogLines });
   try {
     await run.start();
     await run.end();
@@ -47,6 +54,10 @@ export async function runHoldfast(config: Config): Promise<void> {
     await run.close();
     sink.end();
   }
+}
+
+async function openAffinityKey(path: string | undefined, log: Log): Promise<AffinityKeyWatch | undefined> {
+  return path === undefined ? undefined : AffinityKeyWatch.start({ path, log, everyMs: KEY_CHECK_MS });
 }
 
 function now(): number {
@@ -72,7 +83,11 @@ class Run {
   readonly #listeners: OwnListener[] = [];
   #isReady = false;
 
-  constructor(config: Config, { log, endLines }: Lines, droppedLogLines: () => number) {
+  constructor(
+    config: Config,
+    { log, endLines }: Lines,
+    asked: Pick<DataThreadOptions, "affinityKeys" | "droppedLogLines">,
+  ) {
     this.#config = config;
     this.#log = log;
     const metrics = new Metrics({ nextTurn, wallClock: Date.now });
@@ -84,7 +99,7 @@ class Run {
       log,
       endLines,
       metrics,
-      droppedLogLines,
+      ...asked,
       isForbidden: this.#forbiddenTargets(),
       now,
       random: Math.random,

@@ -17,6 +17,7 @@ export const FOLDER_RULES: Omit<SourceRules, "source"> = {
   anyHostNamespaces: "all",
   allowExternalName: true,
   zone: undefined,
+  affinityKey: undefined,
 };
 
 /** The names of the flags that one source alone knows, as commander keeps their values. */
@@ -58,6 +59,12 @@ export function sourceFlags(): readonly Option[] {
     flag("--zone <name>", "the zone of this process, for endpoints that say for whom they are meant (default: none)", {
       parse: parseZone,
     }),
+    flag(
+      "--affinity-key <path>",
+      "what affinity cookies are made with, the same for all replicas: a file, or a folder with the files current and, for " +
+        "rotation, previous; 32 bytes or more each, read again every 5s (default: nobody is bound)",
+      { parse: parsePath },
+    ),
     flag("--kubeconfig <file>", "source kubernetes: credentials (default: in-cluster, then KUBECONFIG)", {
       parse: parsePath,
     }),
@@ -86,6 +93,7 @@ interface SourceValues {
   readonly anyHostNamespaces?: readonly string[] | "all";
   readonly allowExternalName: "yes" | "no";
   readonly zone?: string | undefined;
+  readonly affinityKey?: string;
   readonly kubeconfig?: string;
   readonly leaseName: string;
   readonly leaseNamespace?: string;
@@ -101,10 +109,10 @@ export function sourceConfig(command: Command): SourceRules {
   return values.source === "files" ? folderRules(command, values) : kubernetesRules(values);
 }
 
-function folderRules(command: Command, { dir, ingressClass, zone }: SourceValues): SourceRules {
+function folderRules(command: Command, { dir, ingressClass, zone, affinityKey }: SourceValues): SourceRules {
   if (dir === undefined) return missingFlag(command, "--dir", "Allowed is the path of a folder.");
   const source: SourceConfig = { kind: "files", dir };
-  return { ...FOLDER_RULES, source, zone, ...(ingressClass !== undefined && { ingressClass }) };
+  return { ...FOLDER_RULES, source, zone, affinityKey, ...(ingressClass !== undefined && { ingressClass }) };
 }
 
 function kubernetesRules(values: SourceValues): SourceRules {
@@ -123,6 +131,7 @@ function kubernetesRules(values: SourceValues): SourceRules {
     anyHostNamespaces: values.anyHostNamespaces ?? [],
     allowExternalName: values.allowExternalName === "yes",
     zone: values.zone,
+    affinityKey: values.affinityKey,
   };
 }
 

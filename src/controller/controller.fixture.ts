@@ -216,7 +216,13 @@ export async function run(
     log: told,
     now: clock.now,
     after: clock.after,
-    options: { ingressClassName: "holdfast", classless: "Ours", anyHostNamespaces: "all", externalNames: "Follow" },
+    options: {
+      ingressClassName: "holdfast",
+      classless: "Ours",
+      anyHostNamespaces: "all",
+      externalNames: "Follow",
+      affinity: "Keyed",
+    },
   });
   const world = { source, told, clock, abort, ended: controller.run(abort.signal) };
   world.ended.catch(() => {});

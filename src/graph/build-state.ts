@@ -69,6 +69,7 @@ export function isSameOptions(a: GraphOptions, b: GraphOptions): boolean {
     a.ingressClassName === b.ingressClassName &&
     a.classless === b.classless &&
     a.anyHostNamespaces === b.anyHostNamespaces &&
-    a.externalNames === b.externalNames
+    a.externalNames === b.externalNames &&
+    a.affinity === b.affinity
   );
 }

@@ -292,6 +292,7 @@ const STRICT: GraphOptions = {
   classless: "ByIngressClass",
   anyHostNamespaces: new Set(),
   externalNames: "Refuse",
+  affinity: "Keyed",
 };
 
 test("the full objects of the properties below are right", () => {

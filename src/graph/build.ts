@@ -44,7 +44,7 @@ function followNodes(state: BuildState, changes: readonly RouteChange[], losers:
   for (const name of new Set([...changes.map((change) => change.name), ...losers])) {
     const read = state.routes.get(name)?.read;
     if (read === undefined) nodes.delete(name);
-    else nodes.set(name, nodeOf(read, lostBy(name, read, state.claims)));
+    else nodes.set(name, nodeOf(read, lostBy(name, read, state.claims), state.options));
   }
   state.nodes = nodes;
 }

@@ -37,7 +37,7 @@ export function compilePolicy(rule: RouteRule, id: RuleId): RulePolicy {
     slowStartMs: durationMs(loadBalancing.slowStart),
     affinity: compileAffinity(rule.affinity, id),
     health: compileHealth(rule.health),
-    retry: rule.retry,
+    retry: { on: rule.retry.reasons, attempts: rule.retry.attempts, budgetPercent: rule.retry.budgetPercent },
     admission: compileAdmission(rule.admission),
   };
 }
@@ -79,7 +79,7 @@ function compileHealth({ panicPercent, passive, active }: RouteRule["health"]): 
   return {
     panicPercent,
     passive: {
-      signs: passive.on,
+      signs: passive.signs,
       failures: passive.failures,
       ejectMs: durationMs(passive.ejectFor),
       longestEjectMs: durationMs(passive.ejectForAtMost),
@@ -91,17 +91,9 @@ function compileHealth({ panicPercent, passive, active }: RouteRule["health"]): 
 
 function compileProbe(active: NonNullable<RouteRule["health"]["active"]>): ActiveHealth {
   const { type, path = "/", host, port = 0, interval, timeout, unhealthyAfter, healthyAfter } = active;
-  return {
-    key: JSON.stringify([type, path, host ?? "", port, interval, timeout, unhealthyAfter, healthyAfter]),
-    type,
-    path,
-    host,
-    port,
-    intervalMs: durationMs(interval),
-    timeoutMs: durationMs(timeout),
-    unhealthyAfter,
-    healthyAfter,
-  };
+  const asked = { type, path, host, port, intervalMs: durationMs(interval), timeoutMs: durationMs(timeout) };
+  const probe = { ...asked, unhealthyAfter, healthyAfter };
+  return { ...probe, key: JSON.stringify(Object.values(probe)) };
 }
 
 function compileAdmission(admission: RouteRule["admission"]): AdmissionPolicy {

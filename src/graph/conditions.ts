@@ -57,6 +57,19 @@ export function programmed(): Condition {
   return { type: "Programmed", status: "True", reason: CONDITION_REASONS.Programmed, message: "" };
 }
 
+/** These rules, by their index, bind clients to backends, and there is no key to make cookies with: nobody is bound. */
+export function affinityWithoutKey(rules: readonly number[]): Condition {
+  const message =
+    "clients are not bound, since this Holdfast has no key for their cookies: give it one by --affinity-key (the chart's " +
+    "affinityKey.existingSecret), or take the field away";
+  return {
+    type: "Programmed",
+    status: "True",
+    reason: CONDITION_REASONS.AffinityWithoutKey,
+    message: `${rules.map((index) => `spec.rules[${index}].affinity`).join(", ")}: ${message}`,
+  };
+}
+
 /** Nothing of the route is in the table. */
 export function notProgrammed(because: NotAccepted): Condition {
   return { type: "Programmed", status: "False", reason: because, message: "the route is not accepted" };

@@ -15,6 +15,7 @@ const OPTIONS: GraphOptions = {
   classless: "Ours",
   anyHostNamespaces: "all",
   externalNames: "Follow",
+  affinity: "Keyed",
 };
 
 /** Objects by kind and name. */

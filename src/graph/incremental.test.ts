@@ -44,6 +44,7 @@ const OPTIONS: GraphOptions = {
   classless: "ByIngressClass",
   anyHostNamespaces: new Set(["apps"]),
   externalNames: "Refuse",
+  affinity: "Keyed",
 };
 const OURS: GraphOptions = { ...OPTIONS, classless: "Ours" };
 const OTHER_OPTIONS: readonly GraphOptions[] = [
@@ -51,6 +52,7 @@ const OTHER_OPTIONS: readonly GraphOptions[] = [
   { ...OPTIONS, ingressClassName: "one" },
   { ...OPTIONS, anyHostNamespaces: "all" },
   { ...OPTIONS, externalNames: "Follow" },
+  { ...OPTIONS, affinity: "Keyless" },
 ];
 
 const aRef = fc.record(
@@ -69,6 +71,7 @@ const aRule = fc.record({
     { minLength: 1, maxLength: 2 },
   ),
   backendRefs: fc.array(aRef, { minLength: 1, maxLength: 2 }),
+  affinity: fc.constantFrom(undefined, { cookie: {} }),
 });
 const aRoute = fc
   .record({

@@ -1,6 +1,7 @@
 import type { ReadRoute } from "./build-state.ts";
 import {
   accepted,
+  affinityWithoutKey,
   conflicting,
   hostnamesRequired,
   invalid,
@@ -31,20 +32,27 @@ export function refusalOf(
 }
 
 /** What the graph says of a route that lost these to others. */
-export function nodeOf({ facts, refusal, faults, compiled }: ReadRoute, lost: readonly HostConflict[]): RouteNode {
+export function nodeOf(
+  { facts, refusal, faults, compiled }: ReadRoute,
+  lost: readonly HostConflict[],
+  { affinity }: GraphOptions,
+): RouteNode {
   const { name, uid, generation, hosts } = facts;
   const { rules, upstreams } = compiled;
   const total = hosts.length * compiled.entries.length;
-  const conditions = refusal ?? conditionsOf(faults, lost, total);
+  const served = lost.length > 0 ? conflicting(lost, total) : boundOrNot(rules, affinity);
+  const conditions = refusal ?? conditionsOf(faults, served);
   return { name, uid, generation, rules, upstreams, conditions };
 }
 
-function conditionsOf(faults: readonly RefFault[], lost: readonly HostConflict[], total: number): readonly Condition[] {
+function boundOrNot(rules: RouteNode["rules"], affinity: GraphOptions["affinity"]): Condition {
+  if (affinity === "Keyed") return PROGRAMMED;
+  const unbound = rules.flatMap(({ policy }, index) => (policy.affinity === undefined ? [] : [index]));
+  return unbound.length === 0 ? PROGRAMMED : affinityWithoutKey(unbound);
+}
+
+function conditionsOf(faults: readonly RefFault[], served: Condition): readonly Condition[] {
   const [first, ...more] = faults;
-  if (first === undefined && lost.length === 0) return SERVED;
-  return [
-    ACCEPTED,
-    first === undefined ? RESOLVED : refsUnresolved([first, ...more]),
-    lost.length === 0 ? PROGRAMMED : conflicting(lost, total),
-  ];
+  if (first === undefined && served === PROGRAMMED) return SERVED;
+  return [ACCEPTED, first === undefined ? RESOLVED : refsUnresolved([first, ...more]), served];
 }

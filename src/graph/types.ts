@@ -69,4 +69,6 @@ export interface GraphOptions {
   readonly anyHostNamespaces: ReadonlySet<string> | "all";
   /** Whether a Service of type ExternalName is followed, or refused with a condition. */
   readonly externalNames: "Follow" | "Refuse";
+  /** Whether there is a key for affinity cookies. */
+  readonly affinity: "Keyed" | "Keyless";
 }

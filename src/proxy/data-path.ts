@@ -19,8 +19,6 @@ export interface ProxyLimits {
   readonly maxHeaders: number;
   /** One connection attempt; a handshake's attempts share its deadline besides. Default 3 s. */
   readonly connectTimeoutMs: number;
-  /** Backends dialled for one request, before any byte of it was written. Default 5. */
-  readonly maxDials: number;
   /** What is kept of a client's bytes until its handshake is answered; then reading rests. Default 64 KiB. */
   readonly maxEarlyBytes: number;
   /** How long the peer's end of a connection is waited for after ours. Default 5 s. */
@@ -35,7 +33,6 @@ export const DEFAULT_LIMITS: ProxyLimits = {
   maxHeadBytes: 32 * 1024,
   maxHeaders: 500,
   connectTimeoutMs: 3_000,
-  maxDials: 5,
   maxEarlyBytes: 64 * 1024,
   lingerMs: 5_000,
   slowReaderMs: 60_000,

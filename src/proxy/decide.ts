@@ -1,4 +1,5 @@
 import type { CompiledEntry, TableRef } from "../routing/index.ts";
+import { readAffinity } from "./affinity-cookie.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
 import { isToken, listElements } from "./field-syntax.ts";
 import { readVia } from "./forwarded.ts";
@@ -79,17 +80,24 @@ function decideUpgrade(request: SoundRequest, entry: CompiledEntry, pseudonym: s
   const handshake = readHandshake(request.facts.method, request.fields);
   if (!handshake.ok) return refuse(handshake.code, handshake.detail, entry);
   const head = outgoingHead(request, entry, pseudonym);
-  return { kind: "tunnel", entry, head, hashKey: keyOf(request, entry), offered: handshake.offered };
+  return { kind: "tunnel", entry, head, ...preferenceOf(request, entry), offered: handshake.offered };
 }
 
 function decidePlain(request: SoundRequest, entry: CompiledEntry, pseudonym: string): Decision {
   if (entry.rule.policy.plainHTTP === "Reject") return refuse("HF_PLAIN_HTTP_REJECTED", "", entry);
-  return { kind: "forward", entry, head: outgoingHead(request, entry, pseudonym), hashKey: keyOf(request, entry) };
+  return { kind: "forward", entry, head: outgoingHead(request, entry, pseudonym), ...preferenceOf(request, entry) };
 }
 
-function keyOf({ facts, target }: SoundRequest, { rule }: CompiledEntry): string | undefined {
-  const { balancing } = rule.policy;
-  return balancing.algorithm === "ConsistentHash" ? hashKey(balancing.hashOn, facts, target.query) : undefined;
+/** What of the request has a say in the choice of its backend. */
+function preferenceOf(
+  { facts, target }: SoundRequest,
+  { rule }: CompiledEntry,
+): Pick<Extract<Decision, { kind: "forward" }>, "hashKey" | "affinity"> {
+  const { balancing, affinity } = rule.policy;
+  return {
+    hashKey: balancing.algorithm === "ConsistentHash" ? hashKey(balancing.hashOn, facts, target.query) : undefined,
+    affinity: readAffinity(facts.headers, affinity),
+  };
 }
 
 function outgoingHead(request: SoundRequest, entry: CompiledEntry, pseudonym: string): OutgoingHead {

@@ -114,7 +114,7 @@ describe.for(ROADS)("$road", ({ request }) => {
       return "a loopback address";
     };
     const backends = Array.from({ length: 20 }, (_, i) => ({ address: `127.0.0.${i + 1}`, port: 9 }));
-    const proxy = await startProxy(cleanups, { backends, isForbidden, limits: { maxDials: 5 } });
+    const proxy = await startProxy(cleanups, { backends, isForbidden });
     const { answer } = await ask(cleanups, proxy, request);
     expect(answer).toContain("HF_FORBIDDEN_TARGET");
     expect(new Set(asked).size).toBe(5);

@@ -1,12 +1,14 @@
 import type { PolicyRef, TunnelPolicy } from "../relay/index.ts";
 import type { CompiledRule, RuleId, RulePolicy } from "../routing/index.ts";
 
-interface LiveRule {
-  current: TunnelPolicy;
-  rule: CompiledRule;
+/** A rule that has handshakes or tunnels, as it is now. */
+export interface LiveRule extends PolicyRef {
+  readonly rule: CompiledRule;
   /** Handshakes under way and tunnels. */
-  holders: number;
+  readonly holders: number;
 }
+
+type Writable<Fields> = { -readonly [Field in keyof Fields]: Fields[Field] };
 
 /** What a commit changed for live tunnels. */
 export interface FollowedChange {
@@ -21,7 +23,7 @@ export interface FollowedChange {
  * last one there was. An entry lives as long as its last handshake or tunnel.
  */
 export class LiveRules {
-  readonly #rules = new Map<RuleId, LiveRule>();
+  readonly #rules = new Map<RuleId, Writable<LiveRule>>();
 
   /** How many rules have handshakes or tunnels. */
   get size(): number {
@@ -29,7 +31,7 @@ export class LiveRules {
   }
 
   /** To be called when a handshake is decided, so that an edit of the rule meanwhile is not missed. */
-  enter(rule: CompiledRule): PolicyRef {
+  enter(rule: CompiledRule): LiveRule {
     let live = this.#rules.get(rule.id);
     if (live === undefined) {
       live = { current: tunnelPolicy(rule.policy), rule, holders: 0 };

@@ -3,6 +3,7 @@ import { errors, type Dispatcher } from "undici";
 import type { TimerHandle } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
 import type { BackendId, Lease, LeaseOutcome, Wish } from "../upstream/index.ts";
+import { withAffinity } from "./affinity-cookie.ts";
 import { answerHeaders, answerOf, type ProxyErrorCode } from "./answers.ts";
 import { type BackendPools, DialError } from "./backend-pools.ts";
 import type { Turn } from "./connections.ts";
@@ -11,9 +12,18 @@ import { type DataPath, factsOf, receivedHead, safeReason, tellRefused, textOf }
 import { breakOff } from "./linger.ts";
 import { refuseResponse, withConnection } from "./refuse.ts";
 import { hasBody, RequestBody } from "./request-body.ts";
+import { FurtherTries } from "./further-tries.ts";
+import type { RetryBudgets } from "./retry-budget.ts";
 import { pairsOf, valuesOf } from "./raw-headers.ts";
 import { answerFault, responseHeaders } from "./response-headers.ts";
 import type { Decision, HeaderPair, OutgoingHead } from "./types.ts";
+
+/** What all plain requests share. */
+export interface PlainSurroundings {
+  readonly path: DataPath;
+  readonly pools: BackendPools;
+  readonly budgets: RetryBudgets;
+}
 
 export interface PlainRequest {
   readonly request: IncomingMessage;
@@ -35,17 +45,18 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT"
  */
 export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   readonly #path: DataPath;
-  readonly #pools: BackendPools;
+  readonly #around: PlainSurroundings;
   readonly #in: PlainRequest;
   readonly #startedAtMs: number;
   readonly #tried = new Set<BackendId>();
   #rule: CompiledRule | undefined = undefined;
   #head: OutgoingHead | undefined = undefined;
   #hashKey: string | undefined = undefined;
+  #affinity: string | undefined = undefined;
   #body: RequestBody | null = null;
   #lease: Lease | undefined = undefined;
   #controller: Dispatcher.DispatchController | undefined = undefined;
-  #lastFailure: DialAnswer | undefined = undefined;
+  #further: FurtherTries | undefined = undefined;
   #repeats = 0;
   #isBodySent = false;
   #bytesUp = 0;
@@ -55,9 +66,10 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   #answerTimer: TimerHandle | undefined = undefined;
   #deadline: TimerHandle | undefined = undefined;
 
-  constructor(path: DataPath, pools: BackendPools, plain: PlainRequest) {
+  constructor(around: PlainSurroundings, plain: PlainRequest) {
+    const { path } = around;
     this.#path = path;
-    this.#pools = pools;
+    this.#around = around;
     this.#in = plain;
     this.#startedAtMs = path.now();
     plain.request.on("error", () => {});
@@ -87,7 +99,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
 
   /** Nobody waits for the answer any more: the request to the backend is given up. */
   abandon(): void {
-    if (this.#finish("closed")) this.#stopBackend("the client has gone");
+    if (this.#finish("lost")) this.#stopBackend("the client has gone");
   }
 
   /** Before a match: the message itself is at fault. */
@@ -95,11 +107,12 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     this.#refuse(code, detail);
   }
 
-  #forward({ entry, head, hashKey }: Extract<Decision, { kind: "forward" }>): void {
+  #forward({ entry, head, hashKey, affinity }: Extract<Decision, { kind: "forward" }>): void {
     const { rule } = entry;
     this.#rule = rule;
     this.#head = head;
     this.#hashKey = hashKey;
+    this.#affinity = affinity;
     if (hasBody(this.#in.request)) this.#body = new RequestBody(this.#in.request);
     if (this.#in.awaitsContinue) this.#in.response.writeContinue();
     const { requestMs } = rule.policy;
@@ -107,28 +120,27 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
       const remainingMs = requestMs - (this.#path.now() - this.#startedAtMs);
       this.#deadline = this.#path.wheel.schedule(remainingMs, () => this.#fail("HF_REQUEST_DEADLINE", ""));
     }
-    this.#tryNext(rule, head);
+    const { balancer, observer, now } = this.#path;
+    const budget = this.#around.budgets.earn(rule.id, this.#startedAtMs);
+    this.#further = new FurtherTries({ rule: () => rule, budget, balancer, observer, now, isUpgrade: false });
+    this.#try(balancer.acquire(rule, this.#wish), { code: "HF_NO_BACKEND", detail: "" });
   }
 
-  #tryNext(rule: CompiledRule, head: OutgoingHead): void {
-    const mayDial = this.#tried.size < this.#path.limits.maxDials;
-    const lease = mayDial ? this.#path.balancer.acquire(rule, this.#wish) : undefined;
-    if (lease === undefined) {
-      const { code, detail } = this.#lastFailure ?? { code: "HF_NO_BACKEND", detail: "" };
-      return this.#refuse(code, detail);
-    }
+  /** `otherwise`: what the client is told when there is no place. */
+  #try(lease: Lease | undefined, otherwise: DialAnswer): void {
+    if (lease === undefined || this.#head === undefined) return this.#refuse(otherwise.code, otherwise.detail);
     this.#lease = lease;
     this.#tried.add(lease.backend.id);
-    this.#send(lease, head);
+    this.#send(lease, this.#head);
   }
 
   get #wish(): Wish {
-    return { use: "request", tried: this.#tried, hashKey: this.#hashKey, affinity: undefined };
+    return { use: "request", tried: this.#tried, hashKey: this.#hashKey, affinity: this.#affinity };
   }
 
   #send(lease: Lease, head: OutgoingHead): void {
     this.#controller = undefined;
-    this.#pools.poolOf(lease.backend).dispatch(
+    this.#around.pools.poolOf(lease.backend).dispatch(
       {
         path: head.target,
         method: head.method,
@@ -192,10 +204,12 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   #onNotSent(error: Error): void {
     if (error instanceof errors.InvalidArgumentError) return this.#refuse("HF_BAD_REQUEST", error.message);
     const isDial = error instanceof DialError;
-    this.#lease?.release(isDial ? "dialFailed" : "closed");
+    this.#lease?.release(isDial ? "dialFailed" : "lost");
     this.#lease = undefined;
-    if (isDial) this.#lastFailure = dialAnswer(error.failure, error.message);
-    if (this.#rule !== undefined && this.#head !== undefined) this.#tryNext(this.#rule, this.#head);
+    const otherwise: DialAnswer = isDial
+      ? dialAnswer(error.failure, error.message)
+      : { code: "HF_NO_BACKEND", detail: "" };
+    this.#try(this.#further?.next("Connect", this.#wish), otherwise);
   }
 
   /** The connection had served others before and was closed just as this request was written on it. */
@@ -214,7 +228,8 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
     // An answer before the end of the upload: what is still coming is discarded, and the connection with it.
     if (!request.complete) response.shouldKeepAlive = false;
     const { pseudonym, observer, now } = this.#path;
-    const headers = responseHeaders(status, received, { edits: rule.responseHeaders, pseudonym });
+    const passed = responseHeaders(status, received, { edits: rule.responseHeaders, pseudonym });
+    const headers = withAffinity(passed, rule.policy.affinity, this.#lease?.affinity);
     response.writeHead(status, reason, (response.shouldKeepAlive ? headers : withConnection(headers, "close")).flat());
     response.flushHeaders();
     this.#isFramed = response.chunkedEncoding || valuesOf(headers, "content-length").length > 0;

@@ -6,6 +6,7 @@ import {
   type Server as TcpServer,
   type Socket,
 } from "node:net";
+import { RuleAdmissions, type WaitingCount } from "../admission/index.ts";
 import { createTunnelRelay, type TunnelEnd, TimerWheel } from "../relay/index.ts";
 import {
   type CompiledEntry,
@@ -17,8 +18,8 @@ import {
   upstreamKey,
 } from "../routing/index.ts";
 import { QUIET_POLICY } from "../routing/rule-policy.fixture.ts";
-import { UpstreamRegistry } from "../upstream/index.ts";
-import type { Admission } from "./admission.ts";
+import { type AffinityKeys, UpstreamRegistry } from "../upstream/index.ts";
+import { type Bounds, UNBOUNDED } from "./bounds.ts";
 import type { ProxyLimits } from "./data-path.ts";
 import { createDecider } from "./decide.ts";
 import type { ForbiddenCheck } from "./forbidden-targets.ts";
@@ -78,11 +79,15 @@ export interface ProxyOptions {
   readonly backends?: readonly (number | { readonly address: string; readonly port: number })[];
   readonly limits?: Partial<ProxyLimits>;
   readonly isForbidden?: ForbiddenCheck;
-  readonly admission?: Admission;
+  readonly affinityKeys?: () => AffinityKeys | undefined;
+  readonly bounds?: Bounds;
+  /** Of admissions; not given = real chance. */
+  readonly random?: () => number;
 }
 
 interface Seen {
   readonly refused: Parameters<ProxyObserver["refused"]>[0][];
+  readonly triedAgain: Parameters<ProxyObserver["triedAgain"]>[0][];
   readonly forwarded: Parameters<ProxyObserver["forwarded"]>[0][];
   readonly opened: TunnelContext[];
   readonly ended: { readonly context: TunnelContext; readonly end: TunnelEnd }[];
@@ -96,6 +101,10 @@ export interface StartedProxy {
   setBackends(backends: NonNullable<ProxyOptions["backends"]>): void;
   /** Leases of CHAT: [pending, tunnels]. */
   leases(): readonly [pending: number, tunnels: number];
+  /** Handshakes that wait for their rules. */
+  waiting(): readonly WaitingCount[];
+  /** Why CHAT's backends are passed over, by port; those that are not are left out. */
+  out(): Readonly<Record<number, string>>;
 }
 
 /** A whole data path on a port of its own, with the real rooms behind it. */
@@ -103,12 +112,20 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
   const now = (): number => performance.now();
   const wheel = new TimerWheel({ now, tickMs: 10 });
   wheel.start();
-  const registry = new UpstreamRegistry({ random: () => 0, now });
+  const registry = new UpstreamRegistry({
+    random: () => 0,
+    now,
+    ...(options.affinityKeys !== undefined && { affinityKeys: options.affinityKeys }),
+  });
   const tables = new TableHolder();
-  const seen: Seen = { refused: [], forwarded: [], opened: [], ended: [] };
+  const seen: Seen = { refused: [], triedAgain: [], forwarded: [], opened: [], ended: [] };
   const pseudonym = "holdfast-00000000";
   let ids = 0;
   let generation = 0;
+  const bounds = options.bounds ?? UNBOUNDED;
+  const { drain } = bounds;
+  const { random = Math.random } = options;
+  const admissions = new RuleAdmissions({ balancer: registry, wheel, now, random, nextTurn: setImmediate, drain });
   const server = new ProxyServer({
     decider: createDecider({ tables, pseudonym }),
     tables,
@@ -122,13 +139,15 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
     randomId: () => `t${ids++}`,
     observer: {
       refused: (refusal) => void seen.refused.push(refusal),
+      triedAgain: (further) => void seen.triedAgain.push(further),
       forwarded: (forwarded) => void seen.forwarded.push(forwarded),
       handshakeSucceeded: (context) => void seen.opened.push(context),
       tunnelEnded: (context, end) => void seen.ended.push({ context, end }),
     },
     limits: { lingerMs: 200, ...options.limits },
     ...(options.isForbidden !== undefined && { isForbidden: options.isForbidden }),
-    ...(options.admission !== undefined && { admission: options.admission }),
+    bounds,
+    admissions,
   });
   const setBackends: StartedProxy["setBackends"] = (backends) => {
     const addresses = backends.map((at) => (typeof at === "number" ? { address: "127.0.0.1", port: at } : at));
@@ -152,7 +171,12 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
     const stats = [...registry.stats()].find((one) => one.upstream === CHAT);
     return [stats?.pending ?? 0, stats?.tunnels ?? 0];
   };
-  return { port, server, seen, setEntries, setBackends, leases };
+  const waiting = (): readonly WaitingCount[] => [...admissions.waiting()];
+  const out = (): Readonly<Record<number, string>> =>
+    Object.fromEntries(
+      [...registry.backends()].flatMap((facts) => (facts.out ? [[facts.backend.port, facts.out.why]] : [])),
+    );
+  return { port, server, seen, setEntries, setBackends, leases, waiting, out };
 }
 
 /** A backend that answers every handshake with these bytes, as soon as its head is there, and then sends back what it gets. */

@@ -1,24 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { RuleAdmissions } from "../admission/index.ts";
 import {
   type Members,
   type Relay,
   Roster,
   type TimerWheel,
   type Tunnel,
+  type TunnelEnd,
   type TunnelEndListener,
 } from "../relay/index.ts";
-import type { CommitListener } from "../routing/index.ts";
-import type { Backend, Balancer, Lease } from "../upstream/index.ts";
-import { type Admission, boundConnections, handshakeBound, UNBOUNDED } from "./admission.ts";
+import type { CommitListener, RuleId } from "../routing/index.ts";
+import { type Backend, type Balancer, EARLY_MS, type Lease, type LeaseOutcome } from "../upstream/index.ts";
 import { BackendPools } from "./backend-pools.ts";
+import { boundConnections, type Bounds, handshakeBound, UNBOUNDED } from "./bounds.ts";
 import { ClientConnection, headFault, type Turn } from "./connections.ts";
 import { type DataPath, DEFAULT_LIMITS, type ProxyLimits } from "./data-path.ts";
 import type { ForbiddenCheck, OwnListener } from "./forbidden-targets.ts";
 import { HttpListener, type ListenPlace, type ReceivedUpgrade } from "./http-listener.ts";
 import { LiveRules } from "./live-rules.ts";
-import { PlainExchange } from "./plain-http.ts";
+import { PlainExchange, type PlainSurroundings } from "./plain-http.ts";
 import { refuseConnect, refuseConnection, refuseGarbage } from "./refuse-connection.ts";
+import { RetryBudgets } from "./retry-budget.ts";
 import type { Decider, FollowedRules, LiveContext, ProxyObserver, TunnelListener } from "./types.ts";
 import { type OpenedTunnel, UpgradeHandshake, type UpgradeSurroundings } from "./upgrade.ts";
 
@@ -30,6 +33,8 @@ export interface ProxyServerOptions {
   /** Live tunnels follow what its commits change. */
   readonly tables: { onCommit(listener: CommitListener): void };
   readonly balancer: Balancer;
+  /** What each rule takes on. */
+  readonly admissions: RuleAdmissions;
   /** Tells which backends are gone, so that kept connections to them are closed. */
   readonly backends: { onForgotten(listener: (backend: Backend) => void): void };
   readonly createRelay: (onEnd: TunnelEndListener<LiveContext>) => Relay<LiveContext>;
@@ -46,7 +51,7 @@ export interface ProxyServerOptions {
   readonly pseudonym: string;
   readonly limits?: Partial<ProxyLimits>;
   /** Not given = takes on whatever comes. */
-  readonly admission?: Admission;
+  readonly bounds?: Bounds;
   /** Which targets are refused at dial, whoever named them; not given = none, as in front of a folder. */
   readonly isForbidden?: ForbiddenCheck;
 }
@@ -64,11 +69,13 @@ export class ProxyServer {
   readonly #liveRules = new LiveRules();
   readonly #http: HttpListener;
   readonly #randomId: () => string;
-  readonly #admission: Admission;
+  readonly #bounds: Bounds;
+  readonly #admissions: RuleAdmissions;
+  readonly #budgets = new RetryBudgets();
   /** Those that HTTP is spoken on, and every other client's socket as well: a handshake's, a tunnel's. */
   readonly #connections = new Roster<ClientConnection>();
-  /** What all handshakes share. */
-  readonly #surroundings: UpgradeSurroundings;
+  /** What all handshakes share, and all plain requests. */
+  readonly #surroundings: UpgradeSurroundings & PlainSurroundings;
   #pendingHandshakes = 0;
   #heldTunnels = 0;
   #openRequests = 0;
@@ -83,23 +90,28 @@ export class ProxyServer {
     const { decider, balancer, wheel, observer, now, wallNow, pseudonym, isForbidden } = options;
     this.#path = { decider, balancer, wheel, observer, now, wallNow, pseudonym, limits, isForbidden };
     this.#randomId = options.randomId;
-    this.#admission = options.admission ?? UNBOUNDED;
+    this.#bounds = options.bounds ?? UNBOUNDED;
+    this.#admissions = options.admissions;
+    const { connectTimeoutMs, maxHeadBytes } = limits;
+    this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, isForbidden, maxHeadBytes });
     this.#surroundings = {
       path: this.#path,
+      pools: this.#pools,
       liveRules: this.#liveRules,
+      admissions: this.#admissions,
+      budgets: this.#budgets,
       onOpened: (opened) => this.#join(opened),
       onDone: () => this.#pendingHandshakes--,
     };
-    const { connectTimeoutMs, maxHeadBytes } = limits;
-    this.#pools = new BackendPools({ wheel, now, connectTimeoutMs, isForbidden, maxHeadBytes });
     this.#relay = options.createRelay((tunnel, end) => {
       // Every tunnel of this relay was joined here.
-      this.#giveBack(tunnel.context as HeldTunnel);
+      this.#giveBack(tunnel.context as HeldTunnel, outcomeOf(end));
       observer.tunnelEnded(tunnel.context, end);
       this.#listener?.ended(tunnel);
     });
     options.tables.onCommit((changed) => {
       const { hasPolicies, leaving } = this.#liveRules.follow(changed);
+      this.#admissions.rulesChanged(changed);
       if (hasPolicies) this.#relay.policiesChanged();
       if (leaving.size > 0) this.#listener?.rulesChanged(leaving);
     });
@@ -138,6 +150,12 @@ export class ProxyServer {
     return this.#liveRules;
   }
 
+  /** These rules stand in no table any more. */
+  forgetRules(ids: readonly RuleId[]): void {
+    this.#admissions.forgetRules(ids);
+    this.#budgets.forgetRules(ids);
+  }
+
   /** Whoever takes tunnels off backends listens here; one at most. */
   onTunnels(listener: TunnelListener): void {
     this.#listener = listener;
@@ -163,12 +181,13 @@ export class ProxyServer {
 
   /**
    * Accepts no more connections. Requests and handshakes on those that are there are served, and each such connection
-   * ends with its next answer; idle ones end now. Tunnels go on.
+   * ends with its next answer; idle ones end now. Handshakes that wait for their rule are refused. Tunnels go on.
    */
   stopListening(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#http.stop();
+    this.#admissions.stop();
   }
 
   /** Ends everything at once: cuts tunnels, drops requests. Resolves when every socket is closed. */
@@ -193,7 +212,7 @@ export class ProxyServer {
   #onConnection(socket: Socket): void {
     socket.on("error", ignore);
     const connection = new ClientConnection(socket, this.#connections, this.#path);
-    boundConnections(connection, this.#connections.size, this.#admission, this.#path);
+    boundConnections(connection, this.#connections.size, this.#bounds, this.#path);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
@@ -206,9 +225,9 @@ export class ProxyServer {
     plain: { request: IncomingMessage; response: ServerResponse; awaitsContinue: boolean },
   ): Turn {
     const { request, response } = plain;
-    const { drain } = this.#admission;
+    const { drain } = this.#bounds;
     if (this.#isStopping || this.#isLeaving || drain.isDraining || connection.isLast) response.shouldKeepAlive = false;
-    const exchange = new PlainExchange(this.#path, this.#pools, {
+    const exchange = new PlainExchange(this.#surroundings, {
       ...plain,
       clientAddress: connection.clientAddress,
     });
@@ -239,7 +258,7 @@ export class ProxyServer {
     this.#pendingHandshakes++;
     const fault =
       headFault(head.httpVersion, head.headers.length, this.#path.limits) ??
-      handshakeBound(this.#admission, this.#heldTunnels + this.#pendingHandshakes);
+      handshakeBound(this.#bounds, this.#heldTunnels + this.#pendingHandshakes);
     if (fault === undefined) handshake.start();
     else handshake.refuse(fault.code, fault.detail);
   }
@@ -263,12 +282,18 @@ export class ProxyServer {
     if (this.#relay.tunnels.has(tunnel)) this.#listener?.opened(tunnel);
   }
 
-  #giveBack({ lease, ruleId }: HeldTunnel): void {
-    lease.release("closed");
+  #giveBack({ lease, ruleId }: HeldTunnel, outcome: LeaseOutcome): void {
+    lease.release(outcome);
     this.#liveRules.leave(ruleId);
+    this.#admissions.left(ruleId);
     this.#heldTunnels--;
     if (this.#heldTunnels === 0) this.#onLastTunnel();
   }
+}
+
+/** Only what the backend did speaks against it: a client that leaves, or breaks the protocol, must not take it out. */
+function outcomeOf({ cause, soundMs, clientFaults }: TunnelEnd): LeaseOutcome {
+  return cause === "backend_lost" && soundMs < EARLY_MS && clientFaults === undefined ? "endedEarly" : "closed";
 }
 
 function ignore(): void {}

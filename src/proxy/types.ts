@@ -1,4 +1,4 @@
-import type { CompiledEntry, CompiledRule, RuleId } from "../routing/index.ts";
+import type { CompiledEntry, CompiledRule, RetryReason, RuleId } from "../routing/index.ts";
 import type { Tunnel, TunnelEnd } from "../relay/index.ts";
 import type { Lease } from "../upstream/index.ts";
 import type { ProxyErrorCode } from "./answers.ts";
@@ -52,6 +52,8 @@ export type Decision =
       readonly head: OutgoingHead;
       /** What the backend is chosen by; undefined = the rule hashes on nothing, or the request has nothing of it. */
       readonly hashKey: string | undefined;
+      /** What its affinity cookie says; undefined = the rule binds nobody, or the request has no such cookie. */
+      readonly affinity: string | undefined;
     }
   | {
       readonly kind: "tunnel";
@@ -59,6 +61,8 @@ export type Decision =
       readonly head: OutgoingHead;
       /** As of a forward. */
       readonly hashKey: string | undefined;
+      /** As of a forward. */
+      readonly affinity: string | undefined;
       readonly offered: OfferedHandshake;
     };
 
@@ -109,6 +113,12 @@ export interface ProxyObserver {
     readonly route: string | undefined;
     readonly rule: string | undefined;
     readonly clientAddress: string;
+    readonly upgrade: boolean;
+  }): void;
+  /** Something failed that the rule tries again: a further try began, or there was no budget or no other backend for it. */
+  triedAgain(further: {
+    readonly reason: RetryReason;
+    readonly result: "tried" | "no_budget" | "no_backend";
     readonly upgrade: boolean;
   }): void;
   /** A plain request was answered by a backend, or a handshake was refused by it. */

@@ -1,19 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { type AdmissionRefusal, isUnlimited, type Place, type RuleAdmissions } from "../admission/index.ts";
 import type { Negotiated, PolicyRef, Side, TimerHandle } from "../relay/index.ts";
 import type { CompiledRule } from "../routing/index.ts";
-import type { BackendId, Lease, LeaseOutcome, Wish } from "../upstream/index.ts";
+import type { Lease } from "../upstream/index.ts";
+import { withAffinity } from "./affinity-cookie.ts";
+import { admissionAnswer } from "./admission-answer.ts";
 import { answerHeaders, type ProxyErrorCode } from "./answers.ts";
-import { type HandshakeAnswer, sendHandshake } from "./backend-handshake.ts";
+import { BackendTries, type TriesResult, type TunnelDecision } from "./backend-tries.ts";
 import { type DataPath, factsOf, safeReason, tellRefused, textOf } from "./data-path.ts";
-import { dial, type DialAnswer, dialAnswer } from "./dial.ts";
 import { EarlyBytes } from "./early-bytes.ts";
-import { checkSwitch } from "./handshake-response.ts";
 import { breakOff, linger } from "./linger.ts";
-import type { LiveRules } from "./live-rules.ts";
+import type { LiveRule, LiveRules } from "./live-rules.ts";
 import { pairsOf, valuesOf } from "./raw-headers.ts";
 import { formatHead, refuseSocket, withConnection } from "./refuse.ts";
-import { answerFault, refusalHeaders } from "./response-headers.ts";
+import { refusalHeaders } from "./response-headers.ts";
+import type { RetryBudgets } from "./retry-budget.ts";
 import type { Decision, HeaderPair, ReceivedHead } from "./types.ts";
 
 export interface UpgradeRequest {
@@ -40,15 +42,12 @@ export interface OpenedTunnel {
 export interface UpgradeSurroundings {
   readonly path: DataPath;
   readonly liveRules: LiveRules;
+  readonly admissions: RuleAdmissions;
+  readonly budgets: RetryBudgets;
   readonly onOpened: (opened: OpenedTunnel) => void;
   /** Called once, however the handshake ends. */
   readonly onDone: (handshake: UpgradeHandshake) => void;
 }
-
-/** Nothing has been tried yet. */
-const NONE: ReadonlySet<BackendId> = new Set();
-
-type TunnelDecision = Extract<Decision, { kind: "tunnel" }>;
 
 /**
  * One handshake, from the client's complete head to the final answer. Ends exactly once: as a tunnel, with the
@@ -60,15 +59,14 @@ export class UpgradeHandshake {
   readonly #in: UpgradeRequest;
   readonly #startedAtMs: number;
   readonly #early: EarlyBytes;
-  /** Backends whose dial has failed. */
-  #tried: Set<BackendId> | undefined = undefined;
   #rule: CompiledRule | undefined = undefined;
-  #policy: PolicyRef | undefined = undefined;
-  #lease: Lease | undefined = undefined;
-  #lastFailure: DialAnswer = { code: "HF_NO_BACKEND", detail: "" };
+  #live: LiveRule | undefined = undefined;
+  /** Where it waits until its rule takes it on. */
+  #place: Place | undefined = undefined;
+  #tries: BackendTries | undefined = undefined;
+  /** For so long it was held, which is not of its own time. */
+  #heldMs = 0;
   #deadline: TimerHandle | undefined = undefined;
-  /** Gives up whatever goes on towards the backend. */
-  #stopBackend: () => void = () => {};
   #isOver = false;
 
   constructor(upgrade: UpgradeRequest, around: UpgradeSurroundings) {
@@ -115,8 +113,7 @@ export class UpgradeHandshake {
 
   /** Ends the handshake with an answer of ours. */
   refuse(code: ProxyErrorCode, detail: string, headers: readonly HeaderPair[] = answerHeaders(code)): void {
-    if (!this.#finish("lost")) return;
-    this.#stopBackend();
+    if (!this.#finish()) return;
     const { head, socket, clientAddress } = this.#in;
     tellRefused(this.#path.observer, { code, detail, rule: this.#rule, clientAddress, isUpgrade: true });
     const accept = valuesOf(head.headers, "accept").join(", ");
@@ -125,79 +122,75 @@ export class UpgradeHandshake {
 
   #open(decision: TunnelDecision): void {
     const { rule } = decision.entry;
+    const { liveRules, admissions, budgets } = this.#around;
+    const live = liveRules.enter(rule);
     this.#rule = rule;
-    this.#policy = this.#around.liveRules.enter(rule);
-    if (rule.policy.handshakeMs > 0) {
-      this.#deadline = this.#path.wheel.schedule(this.#remainingMs(rule), () => this.#onDeadline());
+    this.#live = live;
+    const tries = new BackendTries({
+      path: this.#path,
+      decision,
+      rule: () => live.rule,
+      budget: budgets.earn(rule.id, this.#startedAtMs),
+      leftMs: () => this.#leftMs(rule),
+      done: (result) => this.#onResult(rule, result),
+    });
+    this.#tries = tries;
+    if (isUnlimited(live.rule.policy.admission)) {
+      this.#begin(rule, tries, this.#path.balancer.acquire(live.rule, tries.wish));
+      return;
     }
-    this.#dialNext(decision);
-  }
-
-  /** A dead backend must not cost the client its handshake while others are ready: each is tried once. */
-  #dialNext(decision: TunnelDecision): void {
-    const { balancer, wheel, limits, isForbidden } = this.#path;
-    const { rule } = decision.entry;
-    const mayDial = this.#triedCount < limits.maxDials;
-    const lease = mayDial ? balancer.acquire(rule, this.#wish(decision)) : undefined;
-    if (lease === undefined) {
-      const { code, detail } = this.#lastFailure;
-      return this.refuse(code, [detail, this.#triedText()].filter((text) => text !== "").join("; "));
-    }
-    this.#lease = lease;
-    const timeoutMs = Math.min(limits.connectTimeoutMs, this.#remainingMs(rule) / 2);
-    this.#stopBackend = dial(lease.backend, { wheel, timeoutMs, isForbidden }, (result) => {
-      if ("socket" in result) return this.#send(decision, result.socket);
-      this.#tried ??= new Set();
-      this.#tried.add(lease.backend.id);
-      lease.release("dialFailed");
-      this.#lease = undefined;
-      this.#lastFailure = dialAnswer(result.failure, result.reason);
-      this.#dialNext(decision);
+    this.#place = admissions.enter(live, {
+      wish: tries.wish,
+      admitted: (lease, heldMs) => this.#onAdmitted(rule, tries, lease, heldMs),
+      refused: (refusal) => this.#onNotAdmitted(refusal),
     });
   }
 
-  #wish({ hashKey }: TunnelDecision): Wish {
-    return { use: "tunnel", tried: this.#tried ?? NONE, hashKey, affinity: undefined };
-  }
-
-  #send(decision: TunnelDecision, socket: Socket): void {
-    const { maxHeadBytes } = this.#path.limits;
-    // By way of a name: V8 allocates a function that is assigned to a property at once in its old generation, where it
-    // would keep the whole handshake, long over, until the next full collection.
-    const stop = (): void => void socket.destroy();
-    this.#stopBackend = stop;
+  #onAdmitted(rule: CompiledRule, tries: BackendTries, lease: Lease, heldMs: number): void {
+    this.#heldMs = heldMs;
     try {
-      sendHandshake(socket, decision.head, { maxHeadBytes }, (answer) => this.#onAnswer(decision, socket, answer));
+      this.#begin(rule, tries, lease);
     } catch (error) {
-      // A head that cannot be written.
-      this.refuse("HF_BAD_REQUEST", textOf(error));
+      this.refuse("HF_INTERNAL", textOf(error));
     }
   }
 
-  #onAnswer(decision: TunnelDecision, backend: Socket, answer: HandshakeAnswer): void {
-    if (this.#isOver) return;
-    if (answer.kind === "failed") this.refuse(answer.code, answer.detail);
-    else if (answer.kind === "refused") this.#passRefusal(decision, answer.response);
-    else this.#switch(decision, backend, answer);
+  #onNotAdmitted(refusal: AdmissionRefusal): void {
+    const { code, headers } = admissionAnswer(refusal);
+    this.refuse(code, refusal.detail, headers);
   }
 
-  #switch(decision: TunnelDecision, backend: Socket, answer: Extract<HandshakeAnswer, { kind: "switched" }>): void {
-    const { rule } = decision.entry;
-    const check = checkSwitch(decision.offered, answer.headers, this.#shape(rule));
-    if (!check.ok) return this.refuse("HF_BAD_SWITCH", check.detail);
-    const lease = this.#lease;
-    const policy = this.#policy;
-    if (lease === undefined || policy === undefined) return;
+  #begin(rule: CompiledRule, tries: BackendTries, lease: Lease | undefined): void {
+    if (rule.policy.handshakeMs > 0) {
+      this.#deadline = this.#path.wheel.schedule(this.#leftMs(rule), () => {
+        this.refuse("HF_HANDSHAKE_TIMEOUT", tries.inWords);
+      });
+    }
+    tries.start(lease);
+  }
+
+  #onResult(rule: CompiledRule, result: TriesResult): void {
+    if (result.kind === "failed") this.refuse(result.code, result.detail);
+    else if (result.kind === "refused") this.#passRefusal(rule, result.lease, result.response);
+    else this.#switch(rule, result);
+  }
+
+  #switch(
+    rule: CompiledRule,
+    { lease, socket: backend, check, early }: Extract<TriesResult, { kind: "switched" }>,
+  ): void {
+    const policy = this.#live;
+    if (policy === undefined) return;
     // The tunnel's from here on.
-    this.#lease = undefined;
-    this.#policy = undefined;
-    this.#finish("closed");
+    this.#live = undefined;
+    this.#finish();
     const { socket, clientAddress } = this.#in;
     lease.opened();
-    socket.write(formatHead(101, "Switching Protocols", check.headers), "latin1");
+    const headers = withAffinity(check.headers, rule.policy.affinity, lease.affinity);
+    socket.write(formatHead(101, "Switching Protocols", headers), "latin1");
     this.#around.onOpened({
       client: { socket, early: this.#early.take() },
-      backend: { socket: backend, early: answer.early },
+      backend: { socket: backend, early },
       policy,
       negotiated: check.negotiated,
       rule,
@@ -208,18 +201,13 @@ export class UpgradeHandshake {
   }
 
   /** The backend says no: its answer goes on with its body, framed by its length or by our end of the connection. */
-  #passRefusal(decision: TunnelDecision, response: IncomingMessage): void {
-    const { rule } = decision.entry;
+  #passRefusal(rule: CompiledRule, lease: Lease, response: IncomingMessage): void {
     const status = response.statusCode ?? 0;
-    const received = pairsOf(response.rawHeaders);
-    const fault = answerFault(status, received);
-    if (fault !== undefined) return this.refuse("HF_BACKEND_BAD_RESPONSE", fault);
-    const lease = this.#lease;
-    this.#lease = undefined;
-    if (!this.#finish("refused")) return;
+    this.#finish();
     const { socket } = this.#in;
-    const { observer, wheel, limits, now } = this.#path;
-    const headers = refusalHeaders(status, received, this.#shape(rule));
+    const { observer, wheel, limits, now, pseudonym } = this.#path;
+    const passed = refusalHeaders(status, pairsOf(response.rawHeaders), { edits: rule.responseHeaders, pseudonym });
+    const headers = withAffinity(passed, rule.policy.affinity, lease.affinity);
     socket.write(formatHead(status, safeReason(response.statusMessage), withConnection(headers, "close")), "latin1");
     const durationMs = now() - this.#startedAtMs;
     observer.forwarded({ route: rule.route, rule: rule.rule, status, durationMs, upgrade: true });
@@ -229,7 +217,7 @@ export class UpgradeHandshake {
     response.once("end", () => linger(socket, this.#path));
     response.once("close", () => {
       wheel.cancel(timer);
-      lease?.release("refused");
+      lease.release("refused");
       if (!response.complete) breakOff(socket);
     });
     socket.once("close", () => response.destroy());
@@ -237,46 +225,33 @@ export class UpgradeHandshake {
     socket.resume();
   }
 
-  #onDeadline(): void {
-    this.refuse("HF_HANDSHAKE_TIMEOUT", this.#lease === undefined ? "" : this.#triedText());
-  }
-
   #abandon(): void {
-    if (!this.#finish("closed")) return;
-    this.#stopBackend();
+    if (!this.#finish()) return;
     // Whoever has closed its half can have no tunnel any more.
     this.#in.socket.destroy();
   }
 
-  /** True once: whoever gets it says how the handshake ends. */
-  #finish(outcome: LeaseOutcome): boolean {
+  /** True once: whoever gets it says how the handshake ends. What goes on towards a backend is given up. */
+  #finish(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#path.wheel.cancel(this.#deadline);
     this.#early.stop();
-    this.#lease?.release(outcome);
-    if (this.#policy !== undefined && this.#rule !== undefined) this.#around.liveRules.leave(this.#rule.id);
+    this.#place?.leave();
+    this.#tries?.giveUp();
+    if (this.#live !== undefined) {
+      const { id } = this.#live.rule;
+      this.#around.liveRules.leave(id);
+      this.#around.admissions.left(id);
+    }
     this.#around.onDone(this);
     return true;
   }
 
-  #remainingMs(rule: CompiledRule): number {
+  /** Of the handshake's own time. */
+  #leftMs(rule: CompiledRule): number {
     const { handshakeMs } = rule.policy;
     if (handshakeMs === 0) return Number.POSITIVE_INFINITY;
-    return Math.max(1, handshakeMs - (this.#path.now() - this.#startedAtMs));
-  }
-
-  #shape(rule: CompiledRule): { edits: CompiledRule["responseHeaders"]; pseudonym: string } {
-    return { edits: rule.responseHeaders, pseudonym: this.#path.pseudonym };
-  }
-
-  get #triedCount(): number {
-    return this.#tried?.size ?? 0;
-  }
-
-  #triedText(): string {
-    // One that has not failed holds a lease.
-    const count = this.#triedCount + (this.#lease === undefined ? 0 : 1);
-    return count > 1 ? `${count} backends were tried` : "";
+    return Math.max(1, handshakeMs + this.#heldMs - (this.#path.now() - this.#startedAtMs));
   }
 }

@@ -15,4 +15,5 @@ export { type Boundary, FrameTracker } from "./frame-tracker.ts";
 export { type Negotiated, negotiatedBy } from "./negotiated.ts";
 export { type Members, Roster, type RosterMember } from "./roster.ts";
 export { type TimerHandle, TimerWheel, type TimerWheelOptions } from "./timer-wheel.ts";
+export { TokenBucket } from "./token-bucket.ts";
 export { createTunnelRelay, type TunnelRelayOptions } from "./tunnel-relay.ts";

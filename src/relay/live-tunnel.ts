@@ -44,6 +44,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   #policy: TunnelPolicy;
   readonly #times: TunnelTimes;
   #cause: EndCause | undefined = undefined;
+  /** When that came to be. */
+  #causeAtMs = 0;
   /** We end it for what a side sent: that its framing is lost as well is no news. */
   #isStopped = false;
   /** It was lost before that. */
@@ -160,7 +162,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
 
   closeSeen(flow: Flow): void {
     const other = this.#opposite(flow);
-    this.#cause ??= flow.from === "client" ? "client_close" : "backend_close";
+    this.#blame(flow.from === "client" ? "client_close" : "backend_close");
     if (other.isTold) other.finish();
     else if (other.isOpen && other.tracker.hasClose) {
       flow.limit(LINGER_MS);
@@ -262,8 +264,14 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
 
   /** An end that is not a peer's Close: the first cause stays, and the policy has no say any more. */
   #begin(cause: EndCause): void {
-    this.#cause ??= cause;
+    this.#blame(cause);
     this.#times.stop();
+  }
+
+  #blame(cause: EndCause): void {
+    if (this.#cause !== undefined) return;
+    this.#cause = cause;
+    this.#causeAtMs = this.#surroundings.now();
   }
 
   /** A socket that ended or closed before it came to us has no event left to say so. */
@@ -291,6 +299,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
         forced: this.#isForced,
         opaque: this.#isOpaque,
         roundTripMs: this.#times.roundTripMs,
+        soundMs: this.#causeAtMs - this.openedAtMs,
         durationMs: this.#surroundings.now() - this.openedAtMs,
       }),
     );

@@ -21,7 +21,7 @@ export function statsOf({ up, down }: Flows): TunnelStats {
 /** What there is to say of a tunnel whose sockets are closed. */
 export function endOf(
   { up, down }: Flows,
-  facts: Pick<TunnelEnd, "cause" | "forced" | "opaque" | "roundTripMs" | "durationMs">,
+  facts: Pick<TunnelEnd, "cause" | "forced" | "opaque" | "roundTripMs" | "soundMs" | "durationMs">,
 ): TunnelEnd {
   return {
     ...facts,

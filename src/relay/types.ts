@@ -113,6 +113,8 @@ export interface TunnelEnd {
   readonly backendFaults: FaultCount | undefined;
   /** How long the client took for its last Pong to a Ping of ours, in milliseconds. */
   readonly roundTripMs: number | undefined;
+  /** Until its end began; the rest of `durationMs` is what the sides took to part. */
+  readonly soundMs: number;
   readonly durationMs: number;
   readonly stats: TunnelStats;
 }

@@ -1,3 +1,4 @@
+import type { WaitingCount } from "../admission/index.ts";
 import type { DrainFacts, DrainReason } from "../drain/index.ts";
 import type { EndCause } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
@@ -60,6 +61,14 @@ export async function addUpstreams(out: Exposition, upstreams: readonly Upstream
     upstreams.flatMap(({ upstream, out: words }) =>
       [...words].map(([reason, count]): Sample => [[upstream, reason], count]),
     ),
+  );
+}
+
+/** Writes who waits for a rule. */
+export async function addWaiting(out: Exposition, counts: readonly WaitingCount[]): Promise<void> {
+  await out.add(
+    METRICS.waitingHandshakes,
+    counts.map(({ route, rule, why, count }): Sample => [[route, rule, why], count]),
   );
 }
 

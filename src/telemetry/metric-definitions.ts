@@ -182,6 +182,18 @@ export const METRICS = {
     help: "Handshakes that a backend answered with something else than 101, by class of the status.",
     labels: ["class"],
   },
+  retries: {
+    name: "holdfast_retries_total",
+    type: "counter",
+    help: "Failures that a rule's retry names, by reason (Connect, Timeout, 502, 503) and result: tried (once more, on another backend), no_budget (retry.budgetPercent is used up), no_backend (there is no other).",
+    labels: ["reason", "result"],
+  },
+  waitingHandshakes: {
+    name: "holdfast_waiting_handshakes",
+    type: "gauge",
+    help: "Handshakes that wait now, by rule and why: hold (no backend is ready, admission.holdUntilReady), queue (a limit of admission). Absent for rules for which nobody waits.",
+    labels: ["route", "rule", "why"],
+  },
   upstreamTunnels: {
     name: "holdfast_upstream_open_tunnels",
     type: "gauge",
@@ -205,6 +217,12 @@ export const METRICS = {
     type: "gauge",
     help: "Backends that are passed over for new tunnels, by upstream and reason: unready, terminating, vanished or unlisted (as the source says), cordoned (an order), ejected (dials, answers or tunnels failed), failing (a probe of ours), full (maxTunnelsPerBackend).",
     labels: ["upstream", "reason"],
+  },
+  probes: {
+    name: "holdfast_probes_total",
+    type: "counter",
+    help: "Probes of backends (health.active) that ended, by type (TCP, HTTP, WebSocket) and result: success, no_connection, timeout, bad_answer (answered, but not as one that is well does), forbidden (nothing may be connected to there).",
+    labels: ["type", "result"],
   },
   tableGeneration: {
     name: "holdfast_table_generation",

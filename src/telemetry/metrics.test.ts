@@ -1,6 +1,7 @@
 import { register as defaultRegister } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CLOSE_CODES, type TunnelEnd } from "../relay/index.ts";
+import type { WaitingCount } from "../admission/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-definitions.ts";
 import { metricsReference } from "./metrics-reference.ts";
@@ -19,6 +20,7 @@ const END: TunnelEnd = {
   clientFaults: undefined,
   backendFaults: undefined,
   roundTripMs: undefined,
+  soundMs: 60_000,
   durationMs: 61_000,
   stats: { bytesUp: 10, bytesDown: 20, messagesUp: 1, messagesDown: 2 },
 };
@@ -42,11 +44,13 @@ let telemetry: ProxyTelemetry;
 let lines: Line[];
 let live: LiveTunnel[];
 let upstreams: UpstreamStats[];
+let waiting: WaitingCount[];
 let turns: number;
 beforeEach(() => {
   lines = [];
   live = [];
   upstreams = [];
+  waiting = [];
   turns = 0;
   const at = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, fields: fields as Record<string, unknown>, message });
@@ -60,6 +64,7 @@ beforeEach(() => {
   metrics.observe({
     tunnels: () => live,
     upstreams: () => upstreams,
+    waiting: () => waiting,
     droppedLogLines: () => 3,
     openDescriptors: async () => 42,
   });
@@ -234,6 +239,28 @@ test("upstreams show their tunnels, pending requests, ready and draining backend
   );
 });
 
+test("handshakes that wait are counted by rule and by what they wait for; where nobody waits there is no series", async () => {
+  expect(await samplesOf(METRICS.waitingHandshakes)).toEqual([]);
+  waiting = [
+    { route: "apps/chat", rule: "app", why: "hold", count: 7 },
+    { route: "apps/chat", rule: "other", why: "queue", count: 3 },
+  ];
+  expect(await samplesOf(METRICS.waitingHandshakes)).toEqual([
+    'holdfast_waiting_handshakes{route="apps/chat",rule="app",why="hold"} 7',
+    'holdfast_waiting_handshakes{route="apps/chat",rule="other",why="queue"} 3',
+  ]);
+});
+
+test("further tries are counted by reason and by what came of them", async () => {
+  telemetry.triedAgain({ reason: "Connect", result: "tried", upgrade: true });
+  telemetry.triedAgain({ reason: "Connect", result: "tried", upgrade: false });
+  telemetry.triedAgain({ reason: "503", result: "no_budget", upgrade: true });
+  expect(await samplesOf(METRICS.retries)).toEqual([
+    'holdfast_retries_total{reason="Connect",result="tried"} 2',
+    'holdfast_retries_total{reason="503",result="no_budget"} 1',
+  ]);
+});
+
 test("refusals and plain requests are counted by code and class", async () => {
   const refusal = { status: 404, detail: "", route: undefined, rule: undefined, clientAddress: "192.0.2.77" };
   telemetry.refused({ ...refusal, code: "HF_NO_ROUTE", upgrade: true });
@@ -322,7 +349,7 @@ test("label values are escaped", async () => {
 
 test("names begin with holdfast_ and end with a unit where they have one, labels are of a fixed set", () => {
   const allowed = new Set(
-    "route rule upstream cause direction side code class state stat kind result fault reason".split(" "),
+    "route rule upstream cause direction side code class state stat kind result fault reason type why".split(" "),
   );
   for (const { name, type, labels } of Object.values<MetricDefinition>(METRICS)) {
     expect(name).toMatch(/^holdfast_[a-z_]+$/);

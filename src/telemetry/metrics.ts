@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { WaitingCount } from "../admission/index.ts";
 import type { DrainFacts } from "../drain/index.ts";
 import type { FrameFault, RelayObserver, TunnelEnd } from "../relay/index.ts";
 import type { UpstreamStats } from "../upstream/index.ts";
@@ -12,6 +13,7 @@ import {
   addPings,
   addRules,
   addUpstreams,
+  addWaiting,
   type BufferCounts,
 } from "./live-families.ts";
 import { LoopDelayMeter } from "./loop-delay.ts";
@@ -28,6 +30,8 @@ export interface LiveCounts {
   buffers?(): BufferCounts;
   /** Tunnels that this process can hold at once; undefined = as many as come. */
   maxTunnels?(): number | undefined;
+  /** Handshakes that wait for their rules. */
+  waiting?(): Iterable<WaitingCount>;
   /** Drains in force. */
   drains?(): Iterable<DrainFacts>;
   /** Timers that are set now. */
@@ -168,10 +172,12 @@ export class Metrics {
     const pings = this.#pings.collect();
     const rules = this.rules.collect(live?.tunnels() ?? []);
     const upstreams = [...(live?.upstreams() ?? [])];
+    const waiting = [...(live?.waiting?.() ?? [])];
     if (closeCodes.length > 0) await out.add(METRICS.closeCodesSent, closeCodes);
     await addPings(out, pings);
     await addRules(out, rules);
     await addUpstreams(out, upstreams);
+    if (waiting.length > 0) await addWaiting(out, waiting);
     await addLoopDelay(out, this.#loopDelay.read());
     await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
     if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());

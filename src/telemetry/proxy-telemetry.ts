@@ -95,6 +95,10 @@ export class ProxyTelemetry implements ProxyObserver {
     this.#log[ANSWERS[refusal.code].level](fields, "request refused");
   }
 
+  triedAgain({ reason, result }: Parameters<ProxyObserver["triedAgain"]>[0]): void {
+    this.#metrics.increment(METRICS.retries, { reason, result });
+  }
+
   forwarded(forwarded: Parameters<ProxyObserver["forwarded"]>[0]): void {
     const definition = forwarded.upgrade ? METRICS.handshakesRefused : METRICS.plainRequests;
     this.#metrics.increment(definition, { class: statusClass(forwarded.status) });

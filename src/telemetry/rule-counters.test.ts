@@ -13,6 +13,7 @@ const END: TunnelEnd = {
   clientFaults: undefined,
   backendFaults: undefined,
   roundTripMs: undefined,
+  soundMs: 60_000,
   durationMs: 1,
   stats: { bytesUp: 1, bytesDown: 2, messagesUp: 3, messagesDown: 4 },
 };

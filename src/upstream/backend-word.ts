@@ -1,21 +1,6 @@
-import type { BackendFacts } from "./types.ts";
+import type { BackendFacts, BackendWord } from "./types.ts";
 
-/**
- * What there is to say of a backend, in one word: whether it takes new tunnels, and if not, why. Before anything of ours comes what the
- * source says. full, ejected and failing ones are passed over while there are others (ejected: by what was seen of its tunnels;
- * failing: by probes); cordoned ones are out by an order.
- */
-export type BackendWord =
-  | "accepting"
-  | "full"
-  | "ejected"
-  | "failing"
-  | "cordoned"
-  | "unready"
-  | "terminating"
-  | "vanished"
-  | "unlisted";
-
+/** What there is to say of a backend at this moment. */
 export function wordFor({
   standing,
   isCordoned,

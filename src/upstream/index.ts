@@ -6,7 +6,7 @@
 export { backendId } from "./backend-state.ts";
 export type { AffinityKeys } from "./affinity-book.ts";
 export { isAffinityValue } from "./affinity-values.ts";
-export { type BackendWord, wordFor } from "./backend-word.ts";
+export { wordFor } from "./backend-word.ts";
 export { EARLY_MS } from "./ejections.ts";
 export type { ProbeVerdicts } from "./probe-verdicts.ts";
 export { UpstreamRegistry, type UpstreamRegistryOptions } from "./registry.ts";

@@ -3,7 +3,7 @@ import type { AffinityKeys } from "./affinity-book.ts";
 import type { HealthFacts } from "./asking.ts";
 import { BackendLease } from "./backend-lease.ts";
 import { BackendState, backendId } from "./backend-state.ts";
-import { type BackendWord, wordFor } from "./backend-word.ts";
+import { wordFor } from "./backend-word.ts";
 import { Ejections } from "./ejections.ts";
 import { ProbeVerdicts } from "./probe-verdicts.ts";
 import { type Found, Search } from "./search.ts";
@@ -13,6 +13,7 @@ import type {
   Backend,
   BackendFacts,
   BackendOut,
+  BackendWord,
   BalancedRule,
   Balancer,
   DepartureListener,

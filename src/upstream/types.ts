@@ -1,5 +1,4 @@
 import type { CompiledRule, HealthSign, RulePolicy, UpstreamKey } from "../routing/index.ts";
-import type { BackendWord } from "./backend-word.ts";
 import type { Departure, Standing } from "./standing.ts";
 
 declare const brand: unique symbol;
@@ -41,6 +40,22 @@ export interface BackendOut {
   /** On the registry's clock; undefined = until a probe goes well. */
   readonly untilMs: number | undefined;
 }
+
+/**
+ * What there is to say of a backend, in one word: whether it takes new tunnels, and if not, why. Before anything of ours comes what the
+ * source says. full, ejected and failing ones are passed over while there are others (ejected: by what was seen of its tunnels;
+ * failing: by probes); cordoned ones are out by an order.
+ */
+export type BackendWord =
+  | "accepting"
+  | "full"
+  | "ejected"
+  | "failing"
+  | "cordoned"
+  | "unready"
+  | "terminating"
+  | "vanished"
+  | "unlisted";
 
 /** Told when a backend's tunnels should leave it, why, and when they need not any more (undefined). */
 export type DepartureListener = (backend: Backend, departure: Departure | undefined) => void;

@@ -21,6 +21,7 @@ describe.skipIf(isHelmMissing).concurrent("the notes after an installation", () 
     { says: "this release did not install the WebSocketRoute CRD", values: { crds: { install: false } } },
     { says: "It reads the namespaces apps, games.", values: { watchNamespaces: ["apps", "games"] } },
     { says: "It is this port on the nodes that run a Pod of Holdfast.", values: { service: { type: "NodePort" } } },
+    { says: "No Pod starts before that Secret is there", values: { affinityKey: { existingSecret: "my-key" } } },
     { says: "8080:8000", values: { service: { type: "ClusterIP", port: 8000 } } },
     { says: "ingressClassName: sockets", values: { ingressClass: { create: false, name: "sockets" } } },
   ])("say $says only where it is so", async ({ says, values }) => {

@@ -29,6 +29,11 @@ const CASES: readonly { readonly name: string; readonly values: object; readonly
     values: { image: { tag: 1.1 } },
     says: ["'/image/tag': got number"],
   },
+  {
+    name: "a key in place of a Secret's name",
+    values: { affinityKey: { existingSecret: "c2VjcmV0IG5vdCBhIG5hbWU=" } },
+    says: ["'/affinityKey/existingSecret'"],
+  },
   { name: "a time without a unit", values: { headerTimeout: "10" }, says: ["'/headerTimeout'"] },
   { name: "a time of nothing", values: { dnsInterval: "0s" }, says: ["'/dnsInterval'"] },
   { name: "a budget that is no quantity", values: { bufferBudget: "64MB" }, says: ["'/bufferBudget'"] },

@@ -110,6 +110,24 @@ describe.skipIf(isHelmMissing).concurrent("the chart", () => {
     expect(env.filter(({ name }) => name === "NODE_OPTIONS")).toEqual([given]);
   });
 
+  test.for([true, false])(
+    "the key for affinity is mounted whole and for reading, socket or not (%s)",
+    async (adminSocket) => {
+      const shape = { values: { adminSocket, affinityKey: { existingSecret: "my-key" } } };
+      const { spec } = only(await render(shape), "Deployment") as unknown as Deployment;
+      const { args, volumeMounts } = await container(shape);
+      expect(args).toContain("--affinity-key=/etc/holdfast/affinity-key");
+      const mount = { name: "affinity-key", mountPath: "/etc/holdfast/affinity-key", readOnly: true };
+      expect(volumeMounts).toContainEqual(mount);
+      expect(spec.template.spec.volumes).toContainEqual({ name: "affinity-key", secret: { secretName: "my-key" } });
+      expect(spec.template.spec.volumes).toHaveLength(adminSocket ? 2 : 1);
+    },
+  );
+
+  test("no Secret is ever made: a new key would move every client", async () => {
+    for (const shape of SHAPES) expect((await render(shape)).map(({ kind }) => kind)).not.toContain("Secret");
+  });
+
   test("a restriction to namespaces leaves no right on the cluster", async () => {
     const values = { watchNamespaces: ["apps"], crds: { install: false }, ingressClass: { create: false } };
     const objects = await render({ values });

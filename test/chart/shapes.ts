@@ -36,6 +36,7 @@ export const SHAPES: readonly ChartShape[] = [
       serviceAccount: { name: "12.5" },
       podLabels: { "app.kubernetes.io/instance": "not-this", numeric: "1" },
       service: { loadBalancerClass: "off" },
+      affinityKey: { existingSecret: "0123" },
     },
   },
   {
@@ -53,6 +54,7 @@ export const SHAPES: readonly ChartShape[] = [
       fullnameOverride: "front-door",
       anyHostNamespaces: ["*"],
       allowExternalName: true,
+      affinityKey: { existingSecret: "front-door-affinity" },
       ingressClass: { name: "sockets", default: true },
       serviceAccount: { name: "front-door-account", annotations: { "example.com/role": "edge" } },
       service: {

@@ -13,6 +13,7 @@ export const VALUE_CHANGES: Readonly<Record<string, object>> = {
   watchNamespaces: { watchNamespaces: ["apps"] },
   anyHostNamespaces: { anyHostNamespaces: ["apps"] },
   allowExternalName: { allowExternalName: true },
+  "affinityKey.existingSecret": { affinityKey: { existingSecret: "holdfast-affinity" } },
   "ingressClass.create": { ingressClass: { create: false } },
   "ingressClass.name": { ingressClass: { name: "sockets" } },
   "ingressClass.default": { ingressClass: { default: true } },

@@ -1,7 +1,8 @@
 import { glob, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
+import { ROUTE_EXAMPLE } from "../../scripts/generate-route-example.ts";
 import { type OpenApiSchema, parseWebSocketRoute, routeSchema } from "../../src/api/index.ts";
 import { ControlPlane } from "./fixtures/control-plane.ts";
 
@@ -31,6 +32,13 @@ describe("kubectl explain", () => {
     "wsr.spec.rules.matches",
     "wsr.spec.rules.drain",
     "wsr.spec.rules.loadBalancing",
+    "wsr.spec.rules.affinity.cookie",
+    "wsr.spec.rules.health",
+    "wsr.spec.rules.health.passive",
+    "wsr.spec.rules.health.active",
+    "wsr.spec.rules.retry",
+    "wsr.spec.rules.admission",
+    "wsr.spec.rules.admission.queue",
     "wsr.status",
   ])("of %s reads as it stands in the golden", async (path) => {
     await expect(await explain(path)).toMatchFileSnapshot(`golden/explain.${path}.txt`);
@@ -165,6 +173,13 @@ describe("server-side apply takes what we show", () => {
       const found = ["get", kind, metadata.name, "-n", metadata.namespace ?? "default", "-o", "name"];
       expect(await plane.kubectl(found)).toContain(metadata.name);
     }
+  });
+
+  test("every word of the reference page's example, read by kubectl itself, which reads YAML 1.1", async () => {
+    await plane.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: "apps" } }]);
+    const args = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "-o", "json", "-f", "-"];
+    const { spec } = JSON.parse(await plane.kubectl(args, ROUTE_EXAMPLE)) as { readonly spec: unknown };
+    expect(parseWebSocketRoute(parse(ROUTE_EXAMPLE))).toMatchObject({ ok: true, value: { spec } });
   });
 
   test("a route that was written out of a cluster, with all that others added, a folder and a cluster read again", async () => {

@@ -91,6 +91,7 @@ export class Replica extends Writers {
         classless: "Ours",
         anyHostNamespaces: new Set(),
         externalNames: "Refuse",
+        affinity: "Keyed",
       },
       now: () => performance.now(),
     });

@@ -1,5 +1,4 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import {
@@ -9,10 +8,10 @@ import {
   newGraphCache,
   resolveEndpoints,
 } from "../../src/graph/index.ts";
-import type { Balancing, CompiledEntry, DrainPolicy, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
-import { QUIET_POLICY } from "../../src/routing/rule-policy.fixture.ts";
+import type { CompiledEntry, Endpoint, HeaderEdits, NameValue } from "../../src/routing/index.ts";
 import { diffStatus } from "../../src/status/index.ts";
 import { snapshotOf } from "./folder-snapshot.ts";
+import { policyText } from "./policy-text.ts";
 
 // A new case is a folder whose name is a sentence, with an in.yaml; `npx vitest run -u` writes its out.yaml. What it
 // serves is what a folder serves, unless an options.yaml beside it says otherwise.
@@ -40,6 +39,7 @@ const FOLDER: GraphOptions = {
   classless: "Ours",
   anyHostNamespaces: "all",
   externalNames: "Follow",
+  affinity: "Keyed",
 };
 
 /** GraphOptions in YAML: a list of namespaces in place of a set, and null for what is not said. */
@@ -83,9 +83,6 @@ function meaningOf(snapshot: ClusterSnapshot, options: GraphOptions): object {
 
 function summaryOf({ match, rule }: CompiledEntry): object {
   const { policy, rewrite } = rule;
-  const { plainHTTP, drain, balancing, ...others } = policy;
-  // 0 = off, of every number.
-  const inForce = Object.entries(others).filter(([, value]) => value !== 0);
   return {
     match: [
       `${match.path.type} ${match.path.value}`,
@@ -99,9 +96,7 @@ function summaryOf({ match, rule }: CompiledEntry): object {
     ...(rewrite?.host && { rewriteHost: rewrite.host }),
     ...(rule.requestHeaders && { requestHeaders: editsText(rule.requestHeaders) }),
     ...(rule.responseHeaders && { responseHeaders: editsText(rule.responseHeaders) }),
-    policy: [plainHTTP, ...inForce.map(([name, value]) => `${name} ${value}`)].join(", "),
-    ...(isDeepStrictEqual(drain, QUIET_POLICY.drain) ? {} : { drain: drainText(drain) }),
-    ...(balancing.algorithm === "LeastTunnels" ? {} : { balancing: balancingText(balancing) }),
+    ...policyText(policy),
   };
 }
 
@@ -109,17 +104,6 @@ function editsText({ set, add, remove }: HeaderEdits): string {
   const text = (verb: string, pairs: readonly NameValue[]): string[] =>
     pairs.map(({ name, value }) => `${verb} ${name}=${value}`);
   return [...text("set", set), ...text("add", add), ...remove.map((name) => `remove ${name}`)].join(", ");
-}
-
-/** Shown only where a rule says something of drains. */
-function drainText(drain: DrainPolicy): string {
-  const inForce = Object.entries(drain).filter(([, value]) => value !== 0 && value !== "");
-  return inForce.map(([name, value]) => `${name} ${value}`).join(", ");
-}
-
-function balancingText(balancing: Balancing): string {
-  if (balancing.algorithm !== "ConsistentHash") return balancing.algorithm;
-  return `${balancing.algorithm} on ${Object.values(balancing.hashOn).join(" ")}`;
 }
 
 function endpointText({ address, port, podUid, ready, serving, terminating, zones }: Endpoint): string {

@@ -1,11 +1,15 @@
+import { ADMISSION_CASES } from "./cases/admission.ts";
+import { AFFINITY_CASES } from "./cases/affinity.ts";
 import type { RouteCase } from "./cases/build.ts";
 import { DRAIN_CASES } from "./cases/drain.ts";
 import { FRAME_CASES } from "./cases/frames.ts";
 import { HEADER_CASES } from "./cases/headers.ts";
+import { HEALTH_CASES } from "./cases/health.ts";
 import { CLASS_CASES, HOSTNAME_CASES } from "./cases/hostnames.ts";
 import { LOAD_BALANCING_CASES } from "./cases/load-balancing.ts";
 import { MATCH_CASES } from "./cases/matches.ts";
 import { PATH_CASES } from "./cases/paths.ts";
+import { RETRY_CASES } from "./cases/retry.ts";
 import { REWRITE_CASES } from "./cases/rewrite.ts";
 import { RULE_CASES } from "./cases/rules.ts";
 import { TIME_CASES } from "./cases/times.ts";
@@ -26,6 +30,10 @@ export const ROUTE_CASES: readonly RouteCase[] = [
   ...FRAME_CASES,
   ...DRAIN_CASES,
   ...LOAD_BALANCING_CASES,
+  ...AFFINITY_CASES,
+  ...HEALTH_CASES,
+  ...RETRY_CASES,
+  ...ADMISSION_CASES,
 ];
 
 export { FOLDER_CASES } from "./cases/folder.ts";

@@ -59,6 +59,17 @@ describe("the schema of a WebSocketRoute is one that an API server takes", () =>
   });
 });
 
+/** Scalars that YAML 1.1 reads as true, false or null, as kubectl and Helm do: a field `on` would be a field `true`. */
+const NO_TEXT_IN_YAML_1_1 = /^(y|n|yes|no|on|off|true|false|null|~)$/i;
+
+test("no field and no choice has a name that kubectl would take for something else", () => {
+  const inSpec = placesOf("spec", spec!);
+  const names = inSpec.flatMap(({ schema }) => [...Object.keys(schema.properties ?? {}), ...(schema.enum ?? [])]);
+  expect(names).toContain("retry");
+  expect(names).toContain("Connect");
+  expect(names.filter((name) => NO_TEXT_IN_YAML_1_1.test(name))).toEqual([]);
+});
+
 describe("the schema of a WebSocketRoute bounds and explains everything", () => {
   test("every field has a description", () => {
     expect(failing(({ description = "" }) => description.length >= 10 && description.endsWith("."))).toEqual([]);

@@ -21,10 +21,19 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
-{{- if .Values.adminSocket }}
+{{- $secret := .Values.affinityKey.existingSecret }}
+{{- if or .Values.adminSocket $secret }}
 volumeMounts:
+  {{- if .Values.adminSocket }}
   - name: run
     mountPath: /run/holdfast
+  {{- end }}
+  {{- if $secret }}
+  # The whole folder: a single file would stay what it was when the Pod started.
+  - name: affinity-key
+    mountPath: /etc/holdfast/affinity-key
+    readOnly: true
+  {{- end }}
 {{- end }}
 readinessProbe:
   httpGet:
@@ -66,6 +75,7 @@ lifecycle:
   (printf "--max-head-bytes=%d" (int64 .Values.maxHeadBytes))
   (printf "--dns-interval=%s" .Values.dnsInterval)
 ) -}}
+{{- if .Values.affinityKey.existingSecret }}{{ $args = append $args "--affinity-key=/etc/holdfast/affinity-key" }}{{ end -}}
 {{- with .Values.bufferBudget }}{{ $args = append $args (printf "--buffer-budget=%s" .) }}{{ end -}}
 {{- with .Values.maxTunnels }}{{ $args = append $args (printf "--max-tunnels=%d" (int64 .)) }}{{ end -}}
 {{- concat $args .Values.extraArgs | toYaml -}}

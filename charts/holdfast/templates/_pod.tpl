@@ -37,13 +37,21 @@ affinity:
 containers:
   - name: holdfast
     {{- include "holdfast.container" . | nindent 4 }}
-{{- if .Values.adminSocket }}
-# The root file system is read-only. Whatever user the process runs as may write here; nothing but a socket does.
+{{- $secret := .Values.affinityKey.existingSecret }}
+{{- if or .Values.adminSocket $secret }}
 volumes:
+  {{- if .Values.adminSocket }}
+  # The root file system is read-only. Whatever user the process runs as may write here; nothing but a socket does.
   - name: run
     emptyDir:
       medium: Memory
       sizeLimit: 1Mi
+  {{- end }}
+  {{- if $secret }}
+  - name: affinity-key
+    secret:
+      secretName: {{ $secret | quote }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

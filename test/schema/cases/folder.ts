@@ -51,8 +51,8 @@ export const FOLDER_CASES: readonly RouteCase[] = [
   ),
   refuses(
     "a field that a later version brings",
-    withRule({ loadBalancing: { slowStart: "30s" } }),
-    shape("spec.rules[0].loadBalancing.slowStart", "unknown field"),
+    withRule({ resume: { mode: "Messages" } }),
+    shape("spec.rules[0].resume", "unknown field"),
   ),
   refuses(
     "an unknown cause of drains",

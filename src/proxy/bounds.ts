@@ -3,8 +3,8 @@ import type { ClientConnection } from "./connections.ts";
 import type { DataPath } from "./data-path.ts";
 import { refuseConnection } from "./refuse-connection.ts";
 
-/** What the process can take on. */
-export interface Admission {
+/** What the process takes on at most. */
+export interface Bounds {
   /** Handshakes under way count too. */
   readonly maxTunnels: number;
   /** Clients' connections, whatever they are for. */
@@ -16,7 +16,7 @@ export interface Admission {
 }
 
 /** Takes on whatever comes. */
-export const UNBOUNDED: Admission = {
+export const UNBOUNDED: Bounds = {
   maxTunnels: Infinity,
   maxConnections: Infinity,
   buffers: { isExhausted: false },
@@ -28,7 +28,7 @@ const MAX_TOLD = 16;
 
 /** Why a handshake cannot begin now; undefined = it can. `tunnels`: with all handshakes under way, and this one. */
 export function handshakeBound(
-  { maxTunnels, buffers, drain }: Admission,
+  { maxTunnels, buffers, drain }: Bounds,
   tunnels: number,
 ): { readonly code: ProxyErrorCode; readonly detail: string } | undefined {
   if (drain.isRefusing) return { code: "HF_DRAINING", detail: "" };
@@ -41,7 +41,7 @@ export function handshakeBound(
 export function boundConnections(
   connection: ClientConnection,
   connections: number,
-  { maxConnections }: Admission,
+  { maxConnections }: Bounds,
   path: DataPath,
 ): void {
   if (connections <= maxConnections) return;
