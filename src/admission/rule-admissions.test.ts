@@ -365,13 +365,13 @@ describe("limits that change while someone waits", () => {
 
 describe("a process that leaves", () => {
   test.for([
-    { name: "it stops", begin: (stage: Stage) => stage.admissions.stop() },
-    { name: "it is drained", begin: (stage: Stage) => void (stage.drain.isRefusing = true) },
-  ])("refuses all who wait, and whoever would have to: $name", ({ begin }) => {
+    { name: "at once when it stops", afterMs: 0, begin: (stage: Stage) => stage.admissions.stop() },
+    { name: "soon when it is drained", afterMs: 300, begin: (stage: Stage) => void (stage.drain.isRefusing = true) },
+  ])("refuses all who wait, and whoever would have to: $name", ({ begin, afterMs }) => {
     const stage = new Stage();
     const held = stage.arriveMany(200, limited({ holdSize: 1_000, holdMs: 60_000 }));
     begin(stage);
-    stage.pass(300);
+    stage.pass(afterMs);
     expect(held.every(({ refusal }) => refusal?.why === "leaving")).toBe(true);
     expect(new Set(held.map(({ refusal }) => refusal?.retryAfterS)).size).toBe(5);
     expect(stage.arrive(limited({ holdSize: 1_000, holdMs: 60_000 })).refusal?.why).toBe("leaving");

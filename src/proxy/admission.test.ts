@@ -18,6 +18,9 @@ import {
 } from "./proxy.fixture.ts";
 import { UNBOUNDED } from "./bounds.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { timeout: 10_000 };
+
 function ruleWith(admission: Partial<AdmissionPolicy>, policy: RuleOptions["policy"] = {}): ReturnType<typeof entry> {
   return entry({ policy: { ...policy, admission: { ...QUIET_POLICY.admission, ...admission } } });
 }
@@ -48,9 +51,9 @@ describe("limits of a rule", () => {
       entries: [ruleWith({ maxTunnels: 2, queueSize: 1, queueMs: 20_000 })],
     });
     const open = handshakes(cleanups, proxy, 2);
-    await expect.poll(() => answers(open)).toEqual({ 101: 2 });
+    await expect.poll(() => answers(open), PATIENT).toEqual({ 101: 2 });
     const [waiter] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toMatchObject([{ rule: "app", why: "queue", count: 1 }]);
+    await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ rule: "app", why: "queue", count: 1 }]);
     const [refused] = handshakes(cleanups, proxy, 1);
     expect(await refused!.whole).toContain("the rule has 2 tunnels, as many as it may; 1 wait already");
     expect(answers([refused!])).toEqual({ HF_RULE_FULL: 1 });
@@ -64,7 +67,7 @@ describe("limits of a rule", () => {
     open[0]!.socket.destroy();
     await expect.poll(() => answers([waiter!]), { timeout: 10_000 }).toEqual({ 101: 1 });
     waiter!.send(textFrame("hello", "client"));
-    await expect.poll(() => waiter!.text()).toContain("hello");
+    await expect.poll(() => waiter!.text(), PATIENT).toContain("hello");
   });
 
   test("maxTunnelsPerBackend: with every backend full the answer is 503, and a new backend takes who waits", async () => {
@@ -75,11 +78,11 @@ describe("limits of a rule", () => {
       entries: [ruleWith({ maxTunnelsPerBackend: 1, queueSize: 1, queueMs: 20_000 })],
     });
     const [first, waiter] = [handshakes(cleanups, proxy, 1), handshakes(cleanups, proxy, 1)].flat();
-    await expect.poll(() => proxy.waiting()).toMatchObject([{ why: "queue", count: 1 }]);
+    await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ why: "queue", count: 1 }]);
     const [refused] = handshakes(cleanups, proxy, 1);
     expect(await refused!.whole).toContain("each backend carries 1 tunnels or more");
     proxy.setBackends(ports);
-    await expect.poll(() => answers([first!, waiter!])).toEqual({ 101: 2 });
+    await expect.poll(() => answers([first!, waiter!]), PATIENT).toEqual({ 101: 2 });
   });
 
   test("handshakesPerSecond: in three seconds no more than the rate allows reach the backend, and no fewer", async () => {
@@ -114,7 +117,7 @@ describe("limits of a rule", () => {
       entries: [ruleWith({ handshakesPerSecond: 10 })],
     });
     const clients = handshakes(cleanups, proxy, 110);
-    await expect.poll(() => answers(clients)["none"] ?? 0).toBe(0);
+    await expect.poll(() => answers(clients)["none"] ?? 0, PATIENT).toBe(0);
     const refused = clients.filter((client) => !client.text().includes(" 101 "));
     expect(answers(refused)).toEqual({ HF_RATE_LIMITED: refused.length });
     expect(refused.length).toBeGreaterThan(80);
@@ -164,7 +167,7 @@ describe("holdUntilReady", () => {
     for (let round = 1; round <= 5; round++) {
       proxy.setBackends([]);
       const clients = handshakes(cleanups, proxy, 10);
-      await expect.poll(() => proxy.waiting()).toMatchObject([{ why: "hold", count: 10 }]);
+      await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ why: "hold", count: 10 }]);
       const opened = clients.map((client) => new Promise((resolve) => client.socket.once("data", resolve)));
       const readyMs = performance.now();
       proxy.setBackends([backend]);
@@ -196,7 +199,7 @@ describe("holdUntilReady", () => {
     await using cleanups = new Cleanups();
     const proxy = await startProxy(cleanups, { entries: [ruleWith({ holdSize: 2, holdMs: 30_000 })] });
     handshakes(cleanups, proxy, 2);
-    await expect.poll(() => proxy.waiting()).toMatchObject([{ count: 2 }]);
+    await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ count: 2 }]);
     const [refused] = handshakes(cleanups, proxy, 1);
     expect(await refused!.whole).toContain("2 are held already");
   });
@@ -206,7 +209,7 @@ describe("holdUntilReady", () => {
     const silent = await startTcp(cleanups, (socket) => void socket.resume());
     const proxy = await startProxy(cleanups, { entries: [ruleWith(HOLD, { handshakeMs: 400 })] });
     const [client] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toHaveLength(1);
+    await expect.poll(() => proxy.waiting(), PATIENT).toHaveLength(1);
     const beganMs = performance.now();
     // Longer than a handshake may take.
     await expect.poll(() => performance.now() - beganMs, { timeout: 5_000 }).toBeGreaterThan(600);
@@ -226,14 +229,14 @@ describe("holdUntilReady", () => {
     const heads: string[] = [];
     const proxy = await startProxy(cleanups, { entries: [ruleWith({ holdSize: 1, holdMs: 60_000 })] });
     const [first] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toHaveLength(1);
+    await expect.poll(() => proxy.waiting(), PATIENT).toHaveLength(1);
     go(first!);
-    await expect.poll(() => proxy.waiting()).toEqual([]);
+    await expect.poll(() => proxy.waiting(), PATIENT).toEqual([]);
     expect(proxy.server.pendingHandshakes).toBe(0);
     const [second] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toHaveLength(1);
+    await expect.poll(() => proxy.waiting(), PATIENT).toHaveLength(1);
     proxy.setBackends([await startAnswering(cleanups, switchHead(), heads)]);
-    await expect.poll(() => answers([second!])).toEqual({ 101: 1 });
+    await expect.poll(() => answers([second!]), PATIENT).toEqual({ 101: 1 });
     expect(heads).toHaveLength(1);
   });
 
@@ -251,10 +254,10 @@ describe("holdUntilReady", () => {
     await using cleanups = new Cleanups();
     const proxy = await startProxy(cleanups, { entries: [ruleWith(HOLD)] });
     const [client] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toHaveLength(1);
+    await expect.poll(() => proxy.waiting(), PATIENT).toHaveLength(1);
     client!.send(textFrame("early", "client"));
     proxy.setBackends([await startAnswering(cleanups, switchHead())]);
-    await expect.poll(() => client!.text()).toContain("early");
+    await expect.poll(() => client!.text(), PATIENT).toContain("early");
   });
 });
 
@@ -263,7 +266,7 @@ describe("a process that leaves", () => {
     await using cleanups = new Cleanups();
     const proxy = await startProxy(cleanups, { entries: [ruleWith({ holdSize: 300, holdMs: 60_000 })] });
     const clients = handshakes(cleanups, proxy, 200);
-    await expect.poll(() => proxy.waiting()).toMatchObject([{ count: 200 }]);
+    await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ count: 200 }]);
     proxy.server.stopListening();
     await Promise.all(clients.map((client) => client.whole));
     expect(answers(clients)).toEqual({ HF_DRAINING: 200 });
@@ -279,7 +282,7 @@ describe("a process that leaves", () => {
       bounds: { ...UNBOUNDED, drain },
     });
     const [client] = handshakes(cleanups, proxy, 1);
-    await expect.poll(() => proxy.waiting()).toHaveLength(1);
+    await expect.poll(() => proxy.waiting(), PATIENT).toHaveLength(1);
     drain.isRefusing = true;
     expect(await client!.whole).toContain("HF_DRAINING");
   });
@@ -293,14 +296,31 @@ test("a rule that is edited takes on whom it may now, and one that is deleted st
     entries: [ruleWith({ maxTunnels: 1, queueSize: 9, queueMs: 60_000 }, { handshakeMs: 0 })],
   });
   const [first] = handshakes(cleanups, proxy, 1);
-  await expect.poll(() => answers([first!])).toEqual({ 101: 1 });
+  await expect.poll(() => answers([first!]), PATIENT).toEqual({ 101: 1 });
   const waiters = handshakes(cleanups, proxy, 2);
-  await expect.poll(() => proxy.waiting()).toMatchObject([{ count: 2 }]);
+  await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ count: 2 }]);
   proxy.setEntries([ruleWith({ maxTunnels: 2, queueSize: 9, queueMs: 60_000 }, { handshakeMs: 0 })]);
-  await expect.poll(() => answers(waiters)).toEqual({ 101: 1, none: 1 });
+  await expect.poll(() => answers(waiters), PATIENT).toEqual({ 101: 1, none: 1 });
   proxy.setEntries([]);
   proxy.server.forgetRules([ruleWith({}).rule.id]);
   first!.send("\x88\x82\0\0\0\0\x03\xe8");
   first!.socket.destroy();
   await expect.poll(() => answers(waiters), { timeout: 10_000 }).toEqual({ 101: 2 });
+});
+
+test("of a rule whose limits are taken away, or that is deleted, nothing is kept", async () => {
+  await using cleanups = new Cleanups();
+  const limits = ruleWith({ maxTunnels: 5 });
+  const proxy = await startProxy(cleanups, {
+    backends: [await startAnswering(cleanups, switchHead())],
+    entries: [limits],
+  });
+  for (const away of [() => proxy.setEntries([ruleWith({})]), () => proxy.server.forgetRules([limits.rule.id])]) {
+    proxy.setEntries([limits]);
+    const [client] = handshakes(cleanups, proxy, 1);
+    await expect.poll(() => answers([client!]), PATIENT).toEqual({ 101: 1 });
+    expect(proxy.keptRules()).toBe(1);
+    away();
+    expect(proxy.keptRules()).toBe(0);
+  }
 });

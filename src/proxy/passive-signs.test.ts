@@ -13,6 +13,9 @@ import {
   textFrame,
 } from "./proxy.fixture.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { timeout: 10_000 };
+
 /** One bad sign is enough, and none is weighed against what went well. */
 function strict(...signs: readonly HealthSign[]): ReturnType<typeof entry> {
   const passive = { signs, failures: 1, ejectMs: 60_000, longestEjectMs: 60_000, maxEjectedPercent: 100 };
@@ -54,7 +57,7 @@ describe("an answer to a handshake that is none speaks against the backend", () 
     expect(proxy.out()).toEqual({ [bad]: "BadAnswer" });
     for (let again = 0; again < 3; again++) {
       const client = rawClient(cleanups, proxy.port, handshakeHead());
-      await expect.poll(() => client.text()).toContain(" 101 ");
+      await expect.poll(() => client.text(), PATIENT).toContain(" 101 ");
     }
   });
 
@@ -63,7 +66,7 @@ describe("an answer to a handshake that is none speaks against the backend", () 
     const answer = `HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`;
     const { proxy } = await behind(cleanups, (socket) => socket.end(answer), "BadAnswer", "EarlyEnd");
     expect(await rawClient(cleanups, proxy.port, handshakeHead()).whole).toContain(` ${status} `);
-    await expect.poll(() => proxy.leases()).toEqual([0, 0]);
+    await expect.poll(() => proxy.leases(), PATIENT).toEqual([0, 0]);
     expect(proxy.out()).toEqual({});
   });
 
@@ -71,9 +74,9 @@ describe("an answer to a handshake that is none speaks against the backend", () 
     await using cleanups = new Cleanups();
     const { proxy } = await behind(cleanups, (socket) => socket.resume(), "BadAnswer", "EarlyEnd");
     const client = rawClient(cleanups, proxy.port, handshakeHead());
-    await expect.poll(() => proxy.leases()).toEqual([1, 0]);
+    await expect.poll(() => proxy.leases(), PATIENT).toEqual([1, 0]);
     client.socket.destroy();
-    await expect.poll(() => proxy.leases()).toEqual([0, 0]);
+    await expect.poll(() => proxy.leases(), PATIENT).toEqual([0, 0]);
     expect(proxy.out()).toEqual({});
   });
 });
@@ -90,7 +93,7 @@ describe("a tunnel that its backend ends right after the 101, without a Close, s
       "EarlyEnd",
     );
     await rawClient(cleanups, proxy.port, handshakeHead()).whole;
-    await expect.poll(() => proxy.seen.ended.map((ended) => ended.end.cause)).toEqual(["backend_lost"]);
+    await expect.poll(() => proxy.seen.ended.map((ended) => ended.end.cause), PATIENT).toEqual(["backend_lost"]);
     // However long the client takes for its part of the end.
     expect(proxy.seen.ended[0]!.end.durationMs).toBeGreaterThan(1_000);
     expect(proxy.out()).toEqual({ [bad]: "EarlyEnd" });
@@ -104,7 +107,7 @@ describe("a tunnel that its backend ends right after the 101, without a Close, s
       "EarlyEnd",
     );
     await rawClient(cleanups, proxy.port, handshakeHead()).whole;
-    await expect.poll(() => proxy.seen.ended).toHaveLength(1);
+    await expect.poll(() => proxy.seen.ended, PATIENT).toHaveLength(1);
     expect(proxy.out()).toEqual({});
   });
 
@@ -120,14 +123,14 @@ describe("a tunnel that its backend ends right after the 101, without a Close, s
       "EarlyEnd",
     );
     const client = rawClient(cleanups, proxy.port, handshakeHead());
-    await expect.poll(() => client.text()).toContain(" 101 ");
+    await expect.poll(() => client.text(), PATIENT).toContain(" 101 ");
     const openedMs = performance.now();
     await expect.poll(() => performance.now() - openedMs, { timeout: 3_000 }).toBeGreaterThan(1_050);
     end();
     // 1012, which it answers.
-    await expect.poll(() => client.text()).toContain("\x88\x02\x03\xf4");
+    await expect.poll(() => client.text(), PATIENT).toContain("\x88\x02\x03\xf4");
     client.send("\x88\x82\0\0\0\0\x03\xf4");
-    await expect.poll(() => proxy.seen.ended.map((ended) => ended.end.cause)).toEqual(["backend_lost"]);
+    await expect.poll(() => proxy.seen.ended.map((ended) => ended.end.cause), PATIENT).toEqual(["backend_lost"]);
     expect(proxy.out()).toEqual({});
   });
 
@@ -160,7 +163,7 @@ describe("a tunnel that its backend ends right after the 101, without a Close, s
     );
     for (let again = 0; again < 10; again++) {
       const client = rawClient(cleanups, proxy.port, handshakeHead());
-      await expect.poll(() => client.text(), { interval: 5 }).toContain(" 101 ");
+      await expect.poll(() => client.text(), { ...PATIENT, interval: 5 }).toContain(" 101 ");
       leave(client);
     }
     await expect.poll(() => proxy.seen.ended.length, { timeout: 8_000 }).toBeGreaterThanOrEqual(5);

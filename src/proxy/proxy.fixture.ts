@@ -103,6 +103,8 @@ export interface StartedProxy {
   leases(): readonly [pending: number, tunnels: number];
   /** Handshakes that wait for their rules. */
   waiting(): readonly WaitingCount[];
+  /** Rules of which admissions keep something. */
+  keptRules(): number;
   /** Why CHAT's backends are passed over, by port; those that are not are left out. */
   out(): Readonly<Record<number, string>>;
 }
@@ -176,7 +178,7 @@ export async function startProxy(cleanups: Cleanups, options: ProxyOptions = {})
     Object.fromEntries(
       [...registry.backends()].flatMap((facts) => (facts.out ? [[facts.backend.port, facts.out.why]] : [])),
     );
-  return { port, server, seen, setEntries, setBackends, leases, waiting, out };
+  return { port, server, seen, setEntries, setBackends, leases, waiting, keptRules: () => admissions.size, out };
 }
 
 /** A backend that answers every handshake with these bytes, as soon as its head is there, and then sends back what it gets. */

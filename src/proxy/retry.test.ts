@@ -15,6 +15,9 @@ import {
   switchHead,
 } from "./proxy.fixture.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { timeout: 10_000 };
+
 const PLAIN = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
 const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull";
 const BAD_GATEWAY = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad";
@@ -52,7 +55,7 @@ describe("Connect", () => {
     });
     for (let again = 0; again < 4; again++) {
       const client = rawClient(cleanups, proxy.port, handshakeHead());
-      await expect.poll(() => client.text()).toContain(" 101 ");
+      await expect.poll(() => client.text(), PATIENT).toContain(" 101 ");
     }
     expect(proxy.seen.triedAgain[0]).toEqual({ reason: "Connect", result: "tried", upgrade: true });
   });
@@ -117,7 +120,7 @@ describe("what a backend may have acted on is sent once, unless the rule says ot
     const text = await rawClient(cleanups, proxy.port, handshakeHead(["X-Ticket: 1"])).whole;
     expect(text).toContain(without);
     expect(heads.filter((head) => head.includes("X-Ticket: 1"))).toHaveLength(1);
-    await expect.poll(() => proxy.leases()).toEqual([0, 0]);
+    await expect.poll(() => proxy.leases(), PATIENT).toEqual([0, 0]);
   });
 
   test.for(ways)("it goes on to another backend where the rule wants it: $name", async ({ answer, on }) => {
@@ -127,7 +130,7 @@ describe("what a backend may have acted on is sent once, unless the rule says ot
     const backends = await Promise.all([bad, good]);
     const proxy = await startProxy(cleanups, { backends, entries: [retrying({ on: [on] })] });
     const clients = [0, 1].map(() => rawClient(cleanups, proxy.port, handshakeHead()));
-    for (const client of clients) await expect.poll(() => client.text()).toMatch(/^HTTP\/1\.1 101 /);
+    for (const client of clients) await expect.poll(() => client.text(), PATIENT).toMatch(/^HTTP\/1\.1 101 /);
     expect(proxy.seen.triedAgain).toEqual([{ reason: on, result: "tried", upgrade: true }]);
     expect(proxy.leases()).toEqual([0, 2]);
     expect(proxy.seen.forwarded).toEqual([]);
@@ -156,7 +159,7 @@ describe("what a backend may have acted on is sent once, unless the rule says ot
     expect(text).toMatch(/^HTTP\/1\.1 503 six\r\n[^]*\r\n\r\nsix$/);
     expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
     expect(heads).toHaveLength(3);
-    await expect.poll(() => proxy.leases()).toEqual([0, 0]);
+    await expect.poll(() => proxy.leases(), PATIENT).toEqual([0, 0]);
   });
 
   test("a plain request is not sent a second time, whatever its answer", async () => {
@@ -189,10 +192,10 @@ describe("Timeout", () => {
     });
     const beganMs = performance.now();
     const client = rawClient(cleanups, proxy.port, handshakeHead());
-    await expect.poll(() => client.text()).toContain(" 101 ");
+    await expect.poll(() => client.text(), PATIENT).toContain(" 101 ");
     expect(performance.now() - beganMs).toBeGreaterThanOrEqual(290);
     expect(performance.now() - beganMs).toBeLessThan(900);
-    await expect.poll(() => silent.asked[0]?.destroyed).toBe(true);
+    await expect.poll(() => silent.asked[0]?.destroyed, PATIENT).toBe(true);
     expect(proxy.leases()).toEqual([0, 1]);
   });
 
@@ -225,7 +228,7 @@ describe("Timeout", () => {
       .poll(() => proxy.seen.triedAgain, { timeout: 3_000 })
       .toEqual([{ reason: "Timeout", result: "no_backend", upgrade: true }]);
     silent.asked[0]!.write(switchHead(), "latin1");
-    await expect.poll(() => client.text()).toContain(" 101 ");
+    await expect.poll(() => client.text(), PATIENT).toContain(" 101 ");
   });
 
   test("by default a slow backend is waited for, and asked alone", async () => {
@@ -250,13 +253,13 @@ test("once the client has gone nothing is tried any more", async () => {
     entries: [retrying({ on: ["Connect", "Timeout", "502", "503"], attempts: 1 }, { handshakeMs: 400 })],
   });
   const client = rawClient(cleanups, proxy.port, handshakeHead());
-  await expect.poll(() => silent.asked.length).toBe(1);
+  await expect.poll(() => silent.asked.length, PATIENT).toBe(1);
   client.socket.destroy();
-  await expect.poll(() => proxy.server.pendingHandshakes).toBe(0);
+  await expect.poll(() => proxy.server.pendingHandshakes, PATIENT).toBe(0);
   // Seen by the backend: what it might say now is nobody's any more.
-  await expect.poll(() => silent.asked[0]?.destroyed).toBe(true);
+  await expect.poll(() => silent.asked[0]?.destroyed, PATIENT).toBe(true);
   const beganMs = performance.now();
-  await expect.poll(() => performance.now() - beganMs).toBeGreaterThan(300);
+  await expect.poll(() => performance.now() - beganMs, PATIENT).toBeGreaterThan(300);
   expect([heads, proxy.seen.triedAgain]).toEqual([[], []]);
   expect(proxy.leases()).toEqual([0, 0]);
 });
