@@ -118,6 +118,30 @@ describe("handshakesPerSecond", () => {
     expect(count(visitors, "admitted")).toBe(400);
   });
 
+  test("at a high rate a hundred go on at once, and the others at the rate", () => {
+    const stage = new Stage();
+    stage.setBackends(3);
+    const rule = limited({ handshakesPerSecond: 2_000, queueSize: 4_000, queueMs: 60_000 }, { handshakeMs: 0 });
+    const visitors = stage.arriveMany(3_000, rule);
+    expect(count(visitors, "admitted")).toBe(100);
+    stage.pass(1_000);
+    expect(count(visitors, "admitted")).toBeGreaterThan(1_900);
+    expect(count(visitors, "admitted")).toBeLessThanOrEqual(2_100);
+  });
+
+  test("those that come while others are let go are refused for what kept them back", () => {
+    const stage = new Stage();
+    stage.setBackends(1);
+    const rule = limited({ handshakesPerSecond: 100, queueSize: 50, queueMs: 60_000 }, { handshakeMs: 0 });
+    stage.arriveMany(150, rule);
+    const late = Array.from({ length: 20 }, () => {
+      stage.pass(200);
+      return stage.arriveMany(40, rule);
+    }).flat();
+    const refusals = new Set(late.flatMap(({ refusal }) => refusal?.why ?? []));
+    expect(refusals).toEqual(new Set(["rate"]));
+  });
+
   test("who is refused is given a moment: however many they are, they come back no faster than the rate", () => {
     const stage = new Stage();
     stage.setBackends(3);

@@ -6,7 +6,7 @@ import { RuleLine, type RuleLineSurroundings } from "./rule-line.ts";
 import type { Applicant, Place, RuleAtWork, WaitingCount } from "./types.ts";
 
 /** Handshakes that go on, or are refused, in one turn of the event loop: open tunnels have theirs in between. */
-const MOST_PER_TURN = 32;
+const MOST_PER_TURN = 16;
 /** Lines looked at in one turn, whether or not anything came of it. */
 const LINES_PER_TURN = 256;
 

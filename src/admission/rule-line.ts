@@ -9,6 +9,9 @@ import { type Waiter, WaitList } from "./wait-list.ts";
 /** While someone waits it is looked so often whether he may go on: an ejected backend comes back without a word. */
 const LOOK_AGAIN_MS = 250;
 
+/** After a quiet time a second's worth of handshakes begins at once, but no more: they would be a storm of their own. */
+const MOST_AT_ONCE = 100;
+
 /** Of one that was admitted or refused at once. */
 const NOWHERE: Place = { leave: () => {} };
 
@@ -42,6 +45,8 @@ export class RuleLine {
   #tokenInMs = 0;
   /** What keeps the first one back; undefined = as far as is known, nothing. */
   #block: Block | undefined = undefined;
+  /** What kept someone back last: those that wait while others are let go have it as their reason. */
+  #lastBlock: Block = "backends";
   /** How long one may wait. Whoever waits already keeps its time when an edit says that nobody does. */
   #holdMs = 0;
   #queueMs = 0;
@@ -75,7 +80,7 @@ export class RuleLine {
     const waiter = this.#list.append({ applicant, sinceMs: nowMs, holdClockMs: this.#holdClock.readMs(nowMs) });
     const block = isFirst ? this.#tryFirst(waiter, nowMs) : this.#block;
     if (waiter.isWaiting && this.#around.isLeaving()) this.#refuse(waiter, "leaving", nowMs);
-    else if (this.#list.size > this.#placesFor(block)) this.#refuse(waiter, block ?? "backends", nowMs);
+    else if (this.#list.size > this.#placesFor(block)) this.#refuse(waiter, block ?? this.#lastBlock, nowMs);
     if (isFirst) this.#settle(nowMs);
     return waiter.isWaiting ? { leave: () => this.#leave(waiter) } : NOWHERE;
   }
@@ -105,6 +110,7 @@ export class RuleLine {
     if (queueMs > 0) this.#queueMs = queueMs;
     const block = this.#admit(first, nowMs);
     this.#block = block;
+    this.#lastBlock = block ?? this.#lastBlock;
     if (block === "none") this.#holdClock.start(nowMs);
     else this.#holdClock.stop(nowMs);
     return block;
@@ -133,7 +139,7 @@ export class RuleLine {
 
   #bucketOf(perSecond: number, nowMs: number): TokenBucket | undefined {
     if (perSecond === this.#perSecond) return this.#bucket;
-    this.#bucket = perSecond === 0 ? undefined : new TokenBucket(perSecond, nowMs);
+    this.#bucket = perSecond === 0 ? undefined : new TokenBucket(perSecond, nowMs, Math.min(perSecond, MOST_AT_ONCE));
     // An edit is no reason for a burst.
     if (this.#perSecond !== undefined) this.#bucket?.take(perSecond, nowMs);
     this.#perSecond = perSecond;

@@ -45,7 +45,7 @@ export const admission = z
       )
       .optional(),
     handshakesPerSecond: limitUpTo(MOST_PER_SECOND)
-      .describe("Handshakes that go to backends. One second's worth may come at once. Not set: no limit.")
+      .describe("Handshakes that go to backends. One second's worth may come at once, 100 at most. Not set: no limit.")
       .optional(),
     queue: queue.optional(),
     holdUntilReady: holdUntilReady.optional(),

@@ -26,10 +26,8 @@ export function askOverHttp(run: ProbeRun, asked: AskedOver): void {
     .on("response", (response) => {
       const { statusCode = 0 } = response;
       run.found(statusCode >= 200 && statusCode < 400 ? SUCCESS : badAnswer(`status ${statusCode}`));
-      response
-        .on("error", () => run.end())
-        .on("end", () => run.end())
-        .resume();
+      // Node ends the connection with the answer, since it was asked for with `Connection: close`.
+      response.on("error", () => run.end()).resume();
     })
     .end();
 }

@@ -58,6 +58,10 @@ async function answers(count: number, { observer }: ProbingStage): Promise<void>
   await expect.poll(() => observer.results.length, { ...SOON, interval: 2 }).toBeGreaterThanOrEqual(before + count);
 }
 
+function waitIntervals(count: number): Promise<void> {
+  return new Promise((resolve) => void wheel.schedule(count * OFTEN.intervalMs, resolve));
+}
+
 test("a backend that fails three times in a row is passed over, and after two good answers it is not", async () => {
   const backend = await startMoody();
   const staged = stage();
@@ -238,8 +242,10 @@ test.for<{ name: string; end: (staged: ProbingStage, port: number) => void }>([
   expect(staged.probing.size).toBe(0);
   expect(staged.probing.underWay).toBe(0);
   expect(wheel.size).toBe(0);
+  // What was sent before may be read after.
+  await waitIntervals(2);
   const { asked } = backend;
-  await new Promise((resolve) => wheel.schedule(5 * OFTEN.intervalMs, () => resolve(undefined)));
+  await waitIntervals(5);
   expect(backend.asked).toBe(asked);
   // Left is not well: nobody asked.
   expect(staged.observer.said).toEqual([`failing ${backend.port}`]);
@@ -295,6 +301,24 @@ test("an edit of the pace keeps what was known, an edit of the question does not
   expect(staged.failing()).toEqual([]);
 });
 
+test("from one probe to the next is an interval, however long the answer took", async () => {
+  const waiting: (() => void)[] = [];
+  const backend = await startHttp(cleanups, (_request, response) => void waiting.push(() => response.end()));
+  const time = new SteppedTime();
+  const staged = stage({ wheel: time.wheel, now: () => time.nowMs, random: () => 0.5 });
+  staged.registry.setEndpoints(CHAT, [ready(backend.port)]);
+  staged.commit(ruleWith("a", asking({ type: "HTTP", intervalMs: 1_000, timeoutMs: 60_000 })));
+  await time.pass(500);
+  await expect.poll(() => waiting.length, SOON).toBe(1);
+  await time.pass(600);
+  waiting[0]?.();
+  await expect.poll(() => staged.observer.results, SOON).toEqual(["success"]);
+  await time.pass(350);
+  expect(staged.probing.underWay).toBe(0);
+  await time.pass(50);
+  await expect.poll(() => waiting.length, SOON).toBe(2);
+});
+
 test("a backend that is slow to answer is never asked twice at once", async () => {
   let open = 0;
   let most = 0;
@@ -346,9 +370,9 @@ test("a commit of thousands is taken over in turns, and what is said meanwhile h
   );
   expect(staged.probing.size).toBe(1);
   staged.gone("r49");
-  staged.commit(ruleWith("r48", asking({ intervalMs: 3_600_000, path: "/newest" })));
+  staged.commit(ruleWith("r48", asking({ intervalMs: 3_600_000, path: "/newest" })), ruleWith("r47", undefined));
   await expect.poll(() => staged.probing.size, SOON).toBe(3);
-  staged.gone(...Array.from({ length: 49 }, (_, i) => `r${i}`));
+  staged.gone(...Array.from({ length: 47 }, (_, i) => `r${i}`), "r48");
   expect(staged.probing.size).toBe(1);
   staged.gone("last");
   expect(staged.probing.size).toBe(0);

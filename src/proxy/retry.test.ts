@@ -204,14 +204,14 @@ describe("Timeout", () => {
     const silent = await Promise.all([0, 1, 2, 3].map(() => startSilent(cleanups)));
     const proxy = await startProxy(cleanups, {
       backends: silent.map(({ port }) => port),
-      entries: [retrying(BY_TIME, { handshakeMs: 600 })],
+      entries: [retrying(BY_TIME, { handshakeMs: 1_500 })],
     });
     const beganMs = performance.now();
     const text = await rawClient(cleanups, proxy.port, handshakeHead()).whole;
     expect(text).toContain("HF_HANDSHAKE_TIMEOUT");
     expect(text).toContain("3 backends were tried");
-    expect(performance.now() - beganMs).toBeGreaterThanOrEqual(590);
-    expect(performance.now() - beganMs).toBeLessThan(1_500);
+    expect(performance.now() - beganMs).toBeGreaterThanOrEqual(1_490);
+    expect(performance.now() - beganMs).toBeLessThan(4_000);
     expect(silent.map(({ asked }) => asked.length)).toEqual([1, 1, 1, 0]);
     expect(proxy.leases()).toEqual([0, 0]);
   });

@@ -212,6 +212,18 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
   }
 
   sourceEnded(seat: Seat): void {
+    const { endPace } = this.#surroundings;
+    if (endPace.takeTurn()) this.#onSourceEnd(seat);
+    else endPace.later(() => this.#onSourceEnd(seat));
+  }
+
+  socketClosed(seat: Seat): void {
+    const { endPace } = this.#surroundings;
+    if (endPace.takeTurn()) this.#onSocketClose(seat);
+    else endPace.later(() => this.#onSocketClose(seat));
+  }
+
+  #onSourceEnd(seat: Seat): void {
     if (seat.reads.isSourceDone) return;
     seat.reads.isSourceDone = true;
     const loss = this.#cause === undefined ? lossOf(seat) : undefined;
@@ -223,7 +235,7 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
     else seat.writes.limit(seat.writes.tracker.hasClose ? LINGER_MS : HALF_OPEN_MS);
   }
 
-  socketClosed(seat: Seat): void {
+  #onSocketClose(seat: Seat): void {
     leaveSeat(seat);
     takeLeftovers(seat);
     const isNews = !seat.reads.isSourceDone;
@@ -276,8 +288,8 @@ export class LiveTunnel<Context> implements Tunnel<Context>, FlowOwner<Flow>, Se
 
   /** A socket that ended or closed before it came to us has no event left to say so. */
   #catchUp(seat: Seat): void {
-    if (seat.socket.closed && this.#socketsOpen > 0 && !seat.reads.isSourceDone) this.socketClosed(seat);
-    else if (seat.socket.readableEnded) this.sourceEnded(seat);
+    if (seat.socket.closed && this.#socketsOpen > 0 && !seat.reads.isSourceDone) this.#onSocketClose(seat);
+    else if (seat.socket.readableEnded) this.#onSourceEnd(seat);
   }
 
   #destroyBoth(): void {

@@ -1,16 +1,18 @@
 /**
- * A rate per second with a burst of one second's worth. No timers: whoever asks says what time it is.
+ * A rate per second, with a burst after a quiet time. No timers: whoever asks says what time it is.
  */
 export class TokenBucket {
   readonly #ratePerSecond: number;
+  readonly #burst: number;
   /** In thousandths of a token, so that whole milliseconds at a whole rate leave no fraction. Below 0 is debt. */
   #level: number;
   #atMs: number;
 
-  /** Full. @param ratePerSecond Above 0. */
-  constructor(ratePerSecond: number, nowMs: number) {
+  /** Full. @param ratePerSecond Above 0. @param burst What may be taken at once; not given = one second's worth. */
+  constructor(ratePerSecond: number, nowMs: number, burst: number = ratePerSecond) {
     this.#ratePerSecond = ratePerSecond;
-    this.#level = ratePerSecond * 1_000;
+    this.#burst = burst;
+    this.#level = burst * 1_000;
     this.#atMs = nowMs;
   }
 
@@ -36,7 +38,7 @@ export class TokenBucket {
     // A clock that goes back gives nothing, and nothing twice.
     if (nowMs <= this.#atMs) return;
     const gained = (nowMs - this.#atMs) * this.#ratePerSecond;
-    this.#level = Math.min(this.#level + gained, this.#ratePerSecond * 1_000);
+    this.#level = Math.min(this.#level + gained, this.#burst * 1_000);
     this.#atMs = nowMs;
   }
 

@@ -1,5 +1,6 @@
 import { ReadPage } from "./read-page.ts";
 import type { Backlogs } from "./paced-pipe.ts";
+import { EndPace } from "./end-pace.ts";
 import { LiveTunnel } from "./live-tunnel.ts";
 import { type Members, Roster } from "./roster.ts";
 import type { TimerHandle, TimerWheel } from "./timer-wheel.ts";
@@ -41,6 +42,7 @@ class TunnelRelay<Context> implements Relay<Context> {
       observer,
       backlogs: budget,
       page: new ReadPage(),
+      endPace: new EndPace({ now, nextTurn: setImmediate }),
       reading,
       onEnd: (tunnel, end) => {
         this.#tunnels.delete(tunnel);

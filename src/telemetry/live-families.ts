@@ -64,12 +64,10 @@ export async function addUpstreams(out: Exposition, upstreams: readonly Upstream
   );
 }
 
-/** Writes who waits for a rule. */
-export async function addWaiting(out: Exposition, counts: readonly WaitingCount[]): Promise<void> {
-  await out.add(
-    METRICS.waitingHandshakes,
-    counts.map(({ route, rule, why, count }): Sample => [[route, rule, why], count]),
-  );
+/** Writes who waits for a rule; nothing where nobody does. */
+export async function addWaiting(out: Exposition, counts: Iterable<WaitingCount>): Promise<void> {
+  const waiting = [...counts].map(({ route, rule, why, count }): Sample => [[route, rule, why], count]);
+  if (waiting.length > 0) await out.add(METRICS.waitingHandshakes, waiting);
 }
 
 /** Writes who is in drains. */

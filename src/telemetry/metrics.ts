@@ -172,12 +172,10 @@ export class Metrics {
     const pings = this.#pings.collect();
     const rules = this.rules.collect(live?.tunnels() ?? []);
     const upstreams = [...(live?.upstreams() ?? [])];
-    const waiting = [...(live?.waiting?.() ?? [])];
     if (closeCodes.length > 0) await out.add(METRICS.closeCodesSent, closeCodes);
     await addPings(out, pings);
     await addRules(out, rules);
     await addUpstreams(out, upstreams);
-    if (waiting.length > 0) await addWaiting(out, waiting);
     await addLoopDelay(out, this.#loopDelay.read());
     await out.add(METRICS.logLinesDropped, [[[], (live?.droppedLogLines() ?? 0) + this.#remoteDropped]]);
     if (this.#heardAtMs.size > 0) await out.add(METRICS.sourceAge, this.#sourceAges());
@@ -209,10 +207,16 @@ export class Metrics {
   }
 }
 
+/** Who waits to come in, and who is being taken off. */
+async function addMoving(out: Exposition, live: LiveCounts): Promise<void> {
+  await addWaiting(out, live.waiting?.() ?? []);
+  const inForce = [...(live.drains?.() ?? [])];
+  if (inForce.length > 0) await addDrains(out, inForce);
+}
+
 /** What the process holds and may hold, as far as it is told. */
 async function addProcess(out: Exposition, live: LiveCounts): Promise<void> {
-  const drains = [...(live.drains?.() ?? [])];
-  if (drains.length > 0) await addDrains(out, drains);
+  await addMoving(out, live);
   const buffers = live.buffers?.();
   if (buffers !== undefined) await addBuffers(out, buffers);
   const maxTunnels = live.maxTunnels?.();

@@ -9,7 +9,7 @@ import type { WeightedTurns } from "./weighted-turn.ts";
 const NEAR_LOAD = 2;
 
 /** Upstreams that all backends are about to leave come after the others, and those whose backends could not be dialled last. */
-const RANKS = ["sound", "lastResort", "undialled"] as const;
+const RANKS = ["ready", "lastResort", "undialled"] as const;
 type Rank = (typeof RANKS)[number];
 
 export interface SearchGround {
@@ -39,7 +39,7 @@ export class Search {
 
   /** Undefined = nobody may take it. */
   find(): Found | undefined {
-    return this.#bound() ?? this.#byWeight("sound") ?? this.#byWeight("lastResort") ?? this.#byWeight("undialled");
+    return this.#bound() ?? this.#byWeight("ready") ?? this.#byWeight("lastResort") ?? this.#byWeight("undialled");
   }
 
   /** Somebody would take it. */
@@ -122,5 +122,5 @@ function isNearEnough({ near, all }: UpstreamState): boolean {
 
 function rankOf({ isLastResort }: UpstreamState, { trust }: Asking): Rank {
   if (trust === "anyone") return "undialled";
-  return isLastResort ? "lastResort" : "sound";
+  return isLastResort ? "lastResort" : "ready";
 }
