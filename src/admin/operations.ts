@@ -143,9 +143,7 @@ export interface BackendView {
     | "vanished"
     | "unlisted";
   /** Of an ejected one: what spoke against it, and for how long it is passed over. */
-  readonly ejection:
-    | { readonly sign: "DialFailure" | "BadAnswer" | "EarlyEnd"; readonly endsInMs: number }
-    | undefined;
+  readonly ejection: { readonly sign: "DialFailure" | "BadAnswer" | "EarlyEnd"; readonly endsInMs: number } | undefined;
   /** Since when, on this replica. */
   readonly stateMs: number;
   readonly tunnels: number;

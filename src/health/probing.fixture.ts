@@ -42,7 +42,7 @@ export function ruleWith(
 }
 
 /** Records what it is told. */
-export class Recorder implements HealthObserver {
+class Recorder implements HealthObserver {
   readonly results: ProbeResult[] = [];
   readonly news: VerdictNews[] = [];
   readonly crowds: UpstreamKey[] = [];

@@ -1,21 +1,8 @@
 import type { Asked } from "./backend-choice.ts";
 import type { BackendState } from "./backend-state.ts";
-import type { Ejections } from "./ejections.ts";
-import type { ProbeVerdicts } from "./probe-verdicts.ts";
+import { type HealthFacts, type Trust, trustIn } from "./trust.ts";
 import type { BalancedRule, Wish } from "./types.ts";
 import type { UpstreamState } from "./upstream-state.ts";
-
-/** What is known of backends beside what the source says. */
-export interface HealthFacts {
-  readonly ejections: Ejections;
-  readonly verdicts: ProbeVerdicts;
-}
-
-/**
- * Whom health leaves to choose from. well: nothing stands against them. dialable: too few would be left, so only failed dials
- * count. anyone: none could be dialled.
- */
-export type Trust = "well" | "dialable" | "anyone";
 
 export interface AskingTerms {
   readonly rule: BalancedRule;
@@ -45,7 +32,7 @@ export class Asking implements Asked {
     this.#limit = wish.use === "tunnel" ? rule.policy.admission.maxTunnelsPerBackend : 0;
     const isProbed = active !== undefined && health.verdicts.failing(active.key) !== undefined;
     this.#isUnquestioned = !isProbed && (passive.signs.length === 0 || health.ejections.isEmpty);
-    this.trust = this.#isUnquestioned ? "well" : this.#trust();
+    this.trust = this.#isUnquestioned ? "well" : trustIn(state, terms);
   }
 
   /** The same, but with fresh backends held back; undefined = the rule does not ask for that. */
@@ -76,32 +63,6 @@ export class Asking implements Asked {
     return (
       sign === undefined && (active === undefined || health.verdicts.failing(active.key)?.has(backend.id) !== true)
     );
-  }
-
-  #trust(): Trust {
-    const { rule, health, nowMs } = this.#terms;
-    const { passive, active, panicPercent } = rule.policy.health;
-    const { accepting } = this.#state.all;
-    const accepts = (id: BackendState["backend"]["id"]): boolean => {
-      const backend = this.#state.backends.get(id);
-      return backend !== undefined && accepting.has(backend);
-    };
-    let undialled = 0;
-    let unwell = 0;
-    for (const id of passive.signs.length === 0 ? [] : health.ejections.ids()) {
-      const ejection = health.ejections.of(id, nowMs);
-      if (ejection === undefined || !accepts(id)) continue;
-      unwell++;
-      if (ejection.sign === "DialFailure") undialled++;
-    }
-    for (const id of (active && health.verdicts.failing(active.key)) ?? []) {
-      const isCounted = passive.signs.length > 0 && health.ejections.of(id, nowMs) !== undefined;
-      if (!isCounted && accepts(id)) unwell++;
-    }
-    const count = accepting.list.length;
-    const well = count - unwell;
-    if (well > 0 && well * 100 >= panicPercent * count) return "well";
-    return undialled < count ? "dialable" : "anyone";
   }
 
   /** It has its share already, for as long as it has been ready; of those that are all fresh the oldest is the measure. */

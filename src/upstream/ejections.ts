@@ -58,9 +58,11 @@ export class Ejections {
     return this.#records.size === 0;
   }
 
-  /** What is known of these backends' past, ejected or not. */
-  ids(): Iterable<BackendId> {
-    return this.#records.keys();
+  /** All that are passed over at that moment. */
+  all(nowMs: number): readonly (Ejection & { readonly id: BackendId })[] {
+    const found: (Ejection & { readonly id: BackendId })[] = [];
+    for (const [id, { sign, untilMs }] of this.#records) if (untilMs > nowMs) found.push({ id, sign, untilMs });
+    return found;
   }
 
   /** Why it is passed over now; undefined = it is not. */

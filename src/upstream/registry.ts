@@ -1,9 +1,8 @@
 import type { Endpoint, RuleId, UpstreamKey } from "../routing/index.ts";
 import type { AffinityKeys } from "./affinity-book.ts";
-import type { HealthFacts } from "./asking.ts";
 import { BackendLease } from "./backend-lease.ts";
+import { countsOf, factsIn } from "./backend-facts.ts";
 import { BackendState, backendId } from "./backend-state.ts";
-import { wordFor } from "./backend-word.ts";
 import { Ejections } from "./ejections.ts";
 import { ProbeVerdicts } from "./probe-verdicts.ts";
 import { type Found, Search } from "./search.ts";
@@ -12,8 +11,6 @@ import type {
   AffinityMark,
   Backend,
   BackendFacts,
-  BackendOut,
-  BackendWord,
   BalancedRule,
   Balancer,
   DepartureListener,
@@ -22,6 +19,7 @@ import type {
   UpstreamStats,
   Wish,
 } from "./types.ts";
+import type { HealthFacts } from "./trust.ts";
 import { UpstreamState } from "./upstream-state.ts";
 import { WeightedTurns } from "./weighted-turn.ts";
 
@@ -168,27 +166,20 @@ export class UpstreamRegistry implements Balancer {
 
   /** Every backend that is listed or still carries something, at this moment. */
   *backends(): Iterable<BackendFacts> {
-    for (const state of this.#upstreams.values()) yield* this.#factsIn(state);
+    for (const state of this.#upstreams.values()) yield* factsIn(state, this.#health);
   }
 
   /** Every backend of one upstream. */
   backendsOf(upstream: UpstreamKey): Iterable<BackendFacts> {
     const state = this.#upstreams.get(upstream);
-    return state === undefined ? [] : this.#factsIn(state);
+    return state === undefined ? [] : factsIn(state, this.#health);
   }
 
   /** A moment's counts of every upstream, for metrics. */
   *stats(): Iterable<UpstreamStats> {
     for (const state of this.#upstreams.values()) {
       const ready = state.isLastResort ? 0 : state.all.accepting.list.length;
-      yield { upstream: state.key, ready, ...countsOf(this.#factsIn(state)) };
-    }
-  }
-
-  *#factsIn({ backends, limit }: UpstreamState): Iterable<BackendFacts> {
-    for (const { backend, standing, sinceMs, isCordoned, pending, tunnels, tunnelsToBe } of backends.values()) {
-      const isFull = tunnelsToBe >= limit;
-      yield { backend, standing, sinceMs, isCordoned, out: this.#outOf(backend), isFull, pending, tunnels };
+      yield { upstream: state.key, ready, ...countsOf(factsIn(state, this.#health)) };
     }
   }
 
@@ -197,6 +188,7 @@ export class UpstreamRegistry implements Balancer {
     const state = new UpstreamState(key, {
       random: this.#options.random,
       ejections: this.#health.ejections,
+      now: this.#options.now,
       zone: this.#options.zone,
       onIdle: (backend) => this.#forgetIfDone(state, backend),
       onRoom: (upstream) => {
@@ -254,12 +246,6 @@ export class UpstreamRegistry implements Balancer {
     }
   }
 
-  #outOf({ id }: Backend): BackendOut | undefined {
-    const ejection = this.#health.ejections.of(id);
-    if (ejection !== undefined) return { why: ejection.sign, untilMs: ejection.untilMs };
-    return this.#health.verdicts.isFailing(id) ? { why: "Probe", untilMs: undefined } : undefined;
-  }
-
   #forgetIfDone(state: UpstreamState, backend: BackendState): void {
     if (backend.endpoint === undefined && backend.isIdle && state.backends.delete(backend.backend.id)) {
       this.#health.ejections.forget(backend.backend.id);
@@ -278,20 +264,4 @@ export class UpstreamRegistry implements Balancer {
 /** What the client is to be given; undefined = the rule binds nobody. */
 function markOf({ state, backend, isBound }: Found, keys: AffinityKeys | undefined): AffinityMark | undefined {
   return keys === undefined ? undefined : { value: state.affinity.valueOf(backend, keys), isNews: !isBound };
-}
-
-function countsOf(backends: Iterable<BackendFacts>): Omit<UpstreamStats, "upstream" | "ready"> {
-  let draining = 0;
-  let pending = 0;
-  let tunnels = 0;
-  const out = new Map<Exclude<BackendWord, "accepting">, number>();
-  for (const facts of backends) {
-    const isTaking = facts.standing === "serving" && !facts.isCordoned;
-    if (!isTaking && facts.pending + facts.tunnels > 0) draining++;
-    pending += facts.pending;
-    tunnels += facts.tunnels;
-    const word = wordFor(facts);
-    if (word !== "accepting") out.set(word, (out.get(word) ?? 0) + 1);
-  }
-  return { draining, pending, tunnels, out };
 }

@@ -12,6 +12,7 @@ export interface UpstreamSurroundings {
   readonly random: () => number;
   /** Of all upstreams: a backend is the same in each of them. */
   readonly ejections: Ejections;
+  readonly now: () => number;
   /** Where this process runs; undefined = nobody says. */
   readonly zone: string | undefined;
   /** A release left a backend without any lease. */
@@ -105,13 +106,10 @@ export class UpstreamState implements LeaseKeeper {
   }
 
   #mayEjectOneMore(percent: number): boolean {
-    const { ejections } = this.#around;
-    let ejected = 0;
-    for (const id of ejections.ids()) {
-      const ejection = ejections.of(id);
-      if (ejection === undefined || ejection.sign === "DialFailure") continue;
-      if (this.backends.get(id)?.isAccepting === true) ejected++;
-    }
+    const { ejections, now } = this.#around;
+    const ejected = ejections.all(now()).filter(({ id, sign }) => {
+      return sign !== "DialFailure" && this.backends.get(id)?.isAccepting === true;
+    }).length;
     return (ejected + 1) * 100 <= percent * this.all.accepting.list.length;
   }
 }
