@@ -6,7 +6,7 @@ import type { Scenario, Work } from "./scenario.ts";
 const LEASES = 10_000;
 const CHAT = upstreamKey("apps", "chat", 80);
 const CANARY = upstreamKey("apps", "canary", 80);
-const WISH: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: undefined };
+const WISH: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: [] };
 const TURNS: Balancing = { algorithm: "RoundRobin" };
 const ALGORITHMS: readonly Balancing[] = [
   { algorithm: "LeastTunnels" },

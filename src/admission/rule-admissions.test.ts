@@ -89,7 +89,7 @@ test("a backend that comes back by itself is found by whoever waits within a sec
     use: "tunnel",
     tried: new Set(),
     hashKey: undefined,
-    affinity: undefined,
+    affinity: [],
   });
   bad?.release("badAnswer");
   const waiter = stage.arrive(rule);

@@ -234,7 +234,7 @@ test.for<{ name: string; end: (staged: ProbingStage, port: number) => void }>([
     use: "tunnel",
     tried: new Set(),
     hashKey: undefined,
-    affinity: undefined,
+    affinity: [],
   });
   lease?.opened();
   end(staged, backend.port);

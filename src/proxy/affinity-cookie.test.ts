@@ -24,26 +24,31 @@ const OTHER = "BBBBBBBBBBBBBBBBBBBBB-";
 const KEYS: AffinityKeys = { current: Buffer.alloc(32, "k"), previous: undefined };
 
 describe("what a request says of its backend", () => {
-  test.for<{ name: string; lines: readonly string[]; want: string | undefined }>([
-    { name: "is its cookie", lines: [`bound=${VALUE}`], want: VALUE },
-    { name: "is its cookie among others", lines: [`a=b; bound=${VALUE}; c=d`], want: VALUE },
-    { name: "is the first of two", lines: [`bound=${VALUE}; bound=${OTHER}`], want: VALUE },
-    { name: "is the first that could be ours", lines: ["bound=; bound=theirs", `bound=${OTHER}`], want: OTHER },
-    { name: "is nothing without a cookie", lines: [], want: undefined },
-    { name: "is nothing in a cookie of another name", lines: [`Bound=${VALUE}; xbound=${VALUE}`], want: undefined },
-    { name: "is nothing that is too short", lines: [`bound=${VALUE.slice(1)}`], want: undefined },
-    { name: "is nothing that is too long", lines: [`bound=${VALUE}A`], want: undefined },
-    { name: "is nothing in quotes", lines: [`bound="${VALUE}"`], want: undefined },
-    { name: "is nothing of other letters", lines: [`bound=${VALUE.slice(1)}+`], want: undefined },
-    { name: "is nothing in 32 KiB", lines: [`bound=${"x".repeat(32_768)}`], want: undefined },
+  test.for<{ name: string; lines: readonly string[]; want: readonly string[] }>([
+    { name: "is its cookie", lines: [`bound=${VALUE}`], want: [VALUE] },
+    { name: "is its cookie among others", lines: [`a=b; bound=${VALUE}; c=d`], want: [VALUE] },
+    { name: "is each of two, in order", lines: [`bound=${VALUE}; bound=${OTHER}`], want: [VALUE, OTHER] },
+    { name: "is what could be ours", lines: ["bound=; bound=theirs", `bound=${OTHER}`], want: [OTHER] },
+    {
+      name: "is no more than four",
+      lines: Array.from({ length: 9 }, () => `bound=${VALUE}`),
+      want: Array(4).fill(VALUE),
+    },
+    { name: "is nothing without a cookie", lines: [], want: [] },
+    { name: "is nothing in a cookie of another name", lines: [`Bound=${VALUE}; xbound=${VALUE}`], want: [] },
+    { name: "is nothing that is too short", lines: [`bound=${VALUE.slice(1)}`], want: [] },
+    { name: "is nothing that is too long", lines: [`bound=${VALUE}A`], want: [] },
+    { name: "is nothing in quotes", lines: [`bound="${VALUE}"`], want: [] },
+    { name: "is nothing of other letters", lines: [`bound=${VALUE.slice(1)}+`], want: [] },
+    { name: "is nothing in 32 KiB", lines: [`bound=${"x".repeat(32_768)}`], want: [] },
   ])("$name", ({ lines, want }) => {
     const headers = lines.map((line): HeaderPair => ["Cookie", line]);
-    expect(readAffinity(headers, COOKIE)).toBe(want);
-    expect(readAffinity(headers, undefined)).toBeUndefined();
+    expect(readAffinity(headers, COOKIE)).toEqual(want);
+    expect(readAffinity(headers, undefined)).toEqual([]);
   });
 
   test.for([
-    { name: "a plain request", extra: [], want: ["forward", VALUE] },
+    { name: "a plain request", extra: [], want: ["forward", [VALUE]] },
     {
       name: "a handshake",
       extra: [
@@ -52,7 +57,7 @@ describe("what a request says of its backend", () => {
         ["Sec-WebSocket-Version", "13"],
         ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="],
       ] as const,
-      want: ["tunnel", VALUE],
+      want: ["tunnel", [VALUE]],
     },
   ])("is part of the decision of $name", ({ extra, want }) => {
     const tables = { current: buildTable(1, new Map([["*", [entry({ policy: { affinity: COOKIE } })]]])) };

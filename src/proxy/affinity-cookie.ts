@@ -3,9 +3,17 @@ import { type AffinityMark, isAffinityValue } from "../upstream/index.ts";
 import { cookiesOf } from "./cookies.ts";
 import type { HeaderPair } from "./types.ts";
 
-/** What a request says of the backend that it was on; undefined = nothing that could be of ours. */
-export function readAffinity(headers: readonly HeaderPair[], policy: AffinityPolicy | undefined): string | undefined {
-  return policy && cookiesOf(headers, policy.cookieName).find(isAffinityValue);
+/** A browser has more than one of a name only where the path of the rule's cookie was changed. */
+const MOST_VALUES = 4;
+const NONE: readonly string[] = [];
+
+/**
+ * What a request says of the backends that it was on. More than one where a browser has the cookie for two paths: that of
+ * the longer one comes first (RFC 6265 5.4), however old it is, and we cannot take it away.
+ */
+export function readAffinity(headers: readonly HeaderPair[], policy: AffinityPolicy | undefined): readonly string[] {
+  if (policy === undefined) return NONE;
+  return cookiesOf(headers, policy.cookieName).filter(isAffinityValue).slice(0, MOST_VALUES);
 }
 
 /**

@@ -52,7 +52,7 @@ export class PlainExchange implements Dispatcher.DispatchHandler, Turn {
   #rule: CompiledRule | undefined = undefined;
   #head: OutgoingHead | undefined = undefined;
   #hashKey: string | undefined = undefined;
-  #affinity: string | undefined = undefined;
+  #affinity: readonly string[] = [];
   #body: RequestBody | null = null;
   #lease: Lease | undefined = undefined;
   #controller: Dispatcher.DispatchController | undefined = undefined;

@@ -52,8 +52,8 @@ export type Decision =
       readonly head: OutgoingHead;
       /** What the backend is chosen by; undefined = the rule hashes on nothing, or the request has nothing of it. */
       readonly hashKey: string | undefined;
-      /** What its affinity cookie says; undefined = the rule binds nobody, or the request has no such cookie. */
-      readonly affinity: string | undefined;
+      /** What its affinity cookies say; none: the rule binds nobody, or the request has no such cookie. */
+      readonly affinity: readonly string[];
     }
   | {
       readonly kind: "tunnel";
@@ -62,7 +62,7 @@ export type Decision =
       /** As of a forward. */
       readonly hashKey: string | undefined;
       /** As of a forward. */
-      readonly affinity: string | undefined;
+      readonly affinity: readonly string[];
       readonly offered: OfferedHandshake;
     };
 

@@ -207,7 +207,9 @@ export class UpgradeHandshake {
     const { socket } = this.#in;
     const { observer, wheel, limits, now, pseudonym } = this.#path;
     const passed = refusalHeaders(status, pairsOf(response.rawHeaders), { edits: rule.responseHeaders, pseudonym });
-    const headers = withAffinity(passed, rule.policy.affinity, lease.affinity);
+    // Whoever is refused elsewhere keeps the session where it is: a backend that takes no more tunnels answers it still.
+    const strays = lease.affinity?.isNews === true && (this.#tries?.wish.affinity.length ?? 0) > 0;
+    const headers = withAffinity(passed, rule.policy.affinity, strays ? undefined : lease.affinity);
     socket.write(formatHead(status, safeReason(response.statusMessage), withConnection(headers, "close")), "latin1");
     const durationMs = now() - this.#startedAtMs;
     observer.forwarded({ route: rule.route, rule: rule.rule, status, durationMs, upgrade: true });

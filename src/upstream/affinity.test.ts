@@ -30,6 +30,9 @@ function pod(uid: string, change: Partial<Endpoint> = {}): Endpoint {
   return endpoint(`10.0.0.${uid.charCodeAt(0)}`, { podUid: uid, ...change });
 }
 
+/** A wish with one cookie or none. */
+type Asks = Omit<Partial<Wish>, "affinity"> & { readonly affinity?: string | undefined };
+
 /** A registry with Pods a, b and c behind CHAT, and a rule that binds. */
 class World {
   keys: AffinityKeys | undefined = { current: keyOf("first"), previous: undefined };
@@ -43,14 +46,14 @@ class World {
     this.registry.setEndpoints(CHAT, endpoints);
   }
 
-  acquire(rule: BalancedRule, change: Partial<Wish> = {}): Lease {
-    const lease = this.registry.acquire(rule, wish(change));
+  acquire(rule: BalancedRule, { affinity, ...change }: Asks = {}): Lease {
+    const lease = this.registry.acquire(rule, wish({ ...change, affinity: affinity === undefined ? [] : [affinity] }));
     if (lease === undefined) throw new Error("no backend is offered");
     return lease;
   }
 
   /** Who a request with that cookie goes to, and what it is given; it leaves no trace. */
-  ask(rule: BalancedRule, change: Partial<Wish> = {}): { pod: string; mark: Lease["affinity"] } {
+  ask(rule: BalancedRule, change: Asks = {}): { pod: string; mark: Lease["affinity"] } {
     const lease = this.acquire(rule, change);
     lease.release("closed");
     return { pod: lease.backend.podUid ?? "", mark: lease.affinity };
@@ -200,7 +203,7 @@ describe("a client moves, and its cookie with it, when its backend is", () => {
   test.for<{
     name: string;
     policy?: Partial<BalancedRule["policy"]>;
-    spoil: (world: World, on: Lease) => Partial<Wish> | void;
+    spoil: (world: World, on: Lease) => Asks | void;
   }>([
     { name: "not ready", spoil: (world) => world.list(pod("a"), pod("b", { ready: false }), pod("c")) },
     { name: "cordoned", spoil: (world, on) => world.registry.cordon(on.backend.target) },

@@ -139,7 +139,7 @@ export class UpstreamRegistry implements Balancer {
       ({ upstream, weight }) => weight > 0 && (this.#upstreams.get(upstream)?.all.accepting.list.length ?? 0) > 0,
     );
     if (!hasBackends) return "none";
-    const wish: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: undefined };
+    const wish: Wish = { use: "tunnel", tried: new Set(), hashKey: undefined, affinity: [] };
     const { random, now } = this.#options;
     const ground = { upstreams: this.#upstreams, turns: this.#turns, keys: undefined };
     const search = new Search(ground, { rule, wish, health: this.#health, nowMs: now(), random });

@@ -50,15 +50,17 @@ export class Search {
   #bound(): Found | undefined {
     const { rule, wish } = this.#terms;
     const { keys, upstreams } = this.#ground;
-    if (rule.policy.affinity === undefined || keys === undefined || wish.affinity === undefined) return undefined;
+    if (rule.policy.affinity === undefined || keys === undefined || wish.affinity.length === 0) return undefined;
     for (const { upstream, weight } of rule.backends) {
       const state = upstreams.get(upstream);
       // Whoever is closed for having no share any more shall not come back to where it was.
       if (state === undefined || (weight === 0 && rule.policy.drain.onZeroWeight === "Close")) continue;
-      const bound = state.affinity.find(wish.affinity, state.backends, keys);
-      if (bound === undefined) continue;
-      const { backend, isCurrent } = bound;
-      if (this.#keeps(backend) && this.#asking(state).suits(backend)) return { state, backend, isBound: isCurrent };
+      for (const value of wish.affinity) {
+        const bound = state.affinity.find(value, state.backends, keys);
+        if (bound === undefined) continue;
+        const { backend, isCurrent } = bound;
+        if (this.#keeps(backend) && this.#asking(state).suits(backend)) return { state, backend, isBound: isCurrent };
+      }
     }
     return undefined;
   }

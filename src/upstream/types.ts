@@ -99,8 +99,8 @@ export interface Wish {
   readonly tried: ReadonlySet<BackendId>;
   /** What a rule that hashes chooses by; undefined = the request has nothing of it. */
   readonly hashKey: string | undefined;
-  /** What the request's affinity cookie says; undefined = it has none. */
-  readonly affinity: string | undefined;
+  /** What the request's affinity cookies say, in order; none: it has no such cookie. */
+  readonly affinity: readonly string[];
 }
 
 /** Whether a handshake that comes now would find a backend: all that there are may be full, or there may be none. */

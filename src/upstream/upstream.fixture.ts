@@ -15,7 +15,7 @@ export function endpoint(address: string, change: Partial<Endpoint> = {}): Endpo
 
 /** Of a handshake. */
 export function wish(change: Partial<Wish>): Wish {
-  return { use: "tunnel", tried: NONE, hashKey: undefined, affinity: undefined, ...change };
+  return { use: "tunnel", tried: NONE, hashKey: undefined, affinity: [], ...change };
 }
 
 /** `10.0.0.0`, `10.0.0.1` ... */
