@@ -26,6 +26,8 @@ export interface TunnelRelayOptions<Context> {
 const TCP_KEEPALIVE_MS = 60_000;
 /** When a tunnel has lived so long it is settled: eight system calls and some objects that a storm of handshakes can do without. */
 const SETTLED_AFTER_MS = 5_000;
+/** Some milliseconds of work. */
+const SETTLED_AT_ONCE = 128;
 
 class TunnelRelay<Context> implements Relay<Context> {
   readonly #tunnels = new Roster<LiveTunnel<Context>>();
@@ -64,7 +66,7 @@ class TunnelRelay<Context> implements Relay<Context> {
     if (this.#tunnels.size === 0) this.#surroundings.wheel.holdClock();
     const tunnel = new LiveTunnel(pair, this.#surroundings);
     this.#tunnels.add(tunnel);
-    if (this.#settling?.isPending !== true) this.#settleLater();
+    if (this.#settling?.isPending !== true) this.#settleIn(SETTLED_AFTER_MS);
     tunnel.start(pair.client.early, pair.backend.early);
     return tunnel;
   }
@@ -73,19 +75,25 @@ class TunnelRelay<Context> implements Relay<Context> {
     for (const tunnel of this.#tunnels) tunnel.retime();
   }
 
-  #settleLater(): void {
-    this.#settling = this.#surroundings.wheel.schedule(SETTLED_AFTER_MS, () => this.#settle());
+  #settleIn(ms: number): void {
+    this.#settling = this.#surroundings.wheel.schedule(ms, () => this.#settle());
   }
 
   #settle(): void {
     const bornBefore = this.#surroundings.now() - SETTLED_AFTER_MS;
     let areYoung = false;
+    let count = 0;
     for (const tunnel of this.#tunnels) {
       if (tunnel.isSettled) continue;
       if (tunnel.openedAtMs > bornBefore) areYoung = true;
-      else tunnel.settle(TCP_KEEPALIVE_MS);
+      // Thousands that opened together would keep all others waiting: the rest in the next tick.
+      else if (count === SETTLED_AT_ONCE) return this.#settleIn(0);
+      else {
+        tunnel.settle(TCP_KEEPALIVE_MS);
+        count++;
+      }
     }
-    if (areYoung) this.#settleLater();
+    if (areYoung) this.#settleIn(SETTLED_AFTER_MS);
   }
 }
 

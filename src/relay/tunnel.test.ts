@@ -114,6 +114,21 @@ test("sockets probe their peers once a tunnel has lived some seconds, and never 
   expect(stage.pendingTimers()).toBe(0);
 });
 
+test("of hundreds of tunnels that opened together some are settled in each tick, and within some ticks all", async () => {
+  const stage = new Stage(inTypeScript);
+  const joined = await Promise.all(Array.from({ length: 300 }, () => stage.join()));
+  const probes = joined.map(({ near }) => vi.spyOn(near[0]!, "setKeepAlive"));
+  const settled = (): number => probes.filter((probe) => probe.mock.calls.length === 1).length;
+  stage.advance(5_000);
+  const first = settled();
+  expect(first).toBeLessThanOrEqual(128);
+  stage.advance(50);
+  expect(settled() - first).toBeLessThanOrEqual(128);
+  stage.advance(150);
+  expect(settled()).toBe(300);
+  expect(stage.pendingTimers()).toBe(0);
+});
+
 test.for([
   { name: "that reads on is told 1013", reads: true },
   { name: "that does not is waited for no longer than the linger", reads: false },
