@@ -62,7 +62,7 @@ function limitOf(why: AdmissionRefusal["why"], policy: AdmissionPolicy): readonl
     case "tunnels":
       return [`the rule has ${policy.maxTunnels} tunnels, as many as it may`];
     case "backends":
-      return [`each backend carries ${policy.maxTunnelsPerBackend} tunnels or more`];
+      return [`each backend that may be used carries ${policy.maxTunnelsPerBackend} tunnels or more`];
     case "rate":
       return [`${policy.handshakesPerSecond} handshakes begin in each second`];
     case "none":

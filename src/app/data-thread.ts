@@ -57,7 +57,12 @@ export interface DataThread {
   /** Resolves when the first table is live. */
   readonly hasTable: Promise<void>;
   readonly wheel: TimerWheel;
+  /** At the end, after all that sets some. */
+  readonly stopTimers: () => void;
 }
+
+/** A rate lets its handshakes go one by one, and not those of the wheel's tick together. */
+const ADMISSION_TICK_MS = 5;
 
 export function createDataThread(options: DataThreadOptions): DataThread {
   const { config, bounds, log, endLines, metrics, now, random } = options;
@@ -76,7 +81,8 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     },
   };
   const nextTurn = (callback: () => void): void => void setImmediate(callback);
-  const admissions = new RuleAdmissions({ balancer: registry, wheel, now, random, nextTurn, drain });
+  const finely = new TimerWheel({ now, tickMs: ADMISSION_TICK_MS });
+  const admissions = new RuleAdmissions({ balancer: registry, wheel: finely, now, random, nextTurn, drain });
   const proxy = new ProxyServer({
     decider: createDecider({ tables, pseudonym }),
     tables,
@@ -138,8 +144,11 @@ export function createDataThread(options: DataThreadOptions): DataThread {
     },
     onReport: reportHandler(log, metrics),
   });
-  wheel.start();
-  return { proxy, registry, tables, drains, probing, receiver, hasTable, wheel };
+  for (const each of [wheel, finely]) each.start();
+  const stopTimers = (): void => {
+    for (const each of [wheel, finely]) each.stop();
+  };
+  return { proxy, registry, tables, drains, probing, receiver, hasTable, wheel, stopTimers };
 }
 
 /** Drains hear of backends that leave, of rules that change, and of every tunnel; a tunnel that opens hears of drains. */

@@ -181,7 +181,7 @@ class Run {
     const closed = Promise.all([this.#data.proxy.close(), this.#control.stop(), this.#admin.stop()]);
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS)]);
     this.#data.probing.stop();
-    this.#data.wheel.stop();
+    this.#data.stopTimers();
     this.#metrics.stop();
   }
 }
