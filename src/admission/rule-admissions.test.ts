@@ -65,7 +65,7 @@ test("where each backend carries as many as it may, who comes waits until one ha
   const refused = stage.arriveMany(3, rule)[2];
   expect(refused?.refusal).toMatchObject({
     why: "backends",
-    detail: "each backend carries 1 tunnels or more; 2 wait already",
+    detail: "each backend that may be used carries 1 tunnels or more; 2 wait already",
   });
 });
 

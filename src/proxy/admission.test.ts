@@ -80,7 +80,7 @@ describe("limits of a rule", () => {
     const [first, waiter] = [handshakes(cleanups, proxy, 1), handshakes(cleanups, proxy, 1)].flat();
     await expect.poll(() => proxy.waiting(), PATIENT).toMatchObject([{ why: "queue", count: 1 }]);
     const [refused] = handshakes(cleanups, proxy, 1);
-    expect(await refused!.whole).toContain("each backend carries 1 tunnels or more");
+    expect(await refused!.whole).toContain("each backend that may be used carries 1 tunnels or more");
     proxy.setBackends(ports);
     await expect.poll(() => answers([first!, waiter!]), PATIENT).toEqual({ 101: 2 });
   });
