@@ -1,7 +1,7 @@
 /**
  * upstream: the live backends and who gets the next tunnel.
- * In: lists of endpoints by upstream, and rules that ask for a backend. Out: leases and counts.
- * Imports routing (types). Outlives every table; does no I/O, never closes a tunnel.
+ * In: lists of endpoints by upstream, rules that ask for a backend, and verdicts of probes. Out: leases and counts.
+ * Imports routing and node:crypto. Outlives every table; does no I/O, never closes a tunnel.
  */
 export { backendId } from "./backend-state.ts";
 export type { AffinityKeys } from "./affinity-book.ts";
